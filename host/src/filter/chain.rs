@@ -1,0 +1,463 @@
+//! The run of a filter chain over one exchange.
+//!
+//! Requests pass the filters in order, responses in reverse. Each direction remembers where it was
+//! paused; body bytes wait in the exchange meanwhile. Order of callbacks, pausing and local replies
+//! are Envoy's (`FilterManager`, proxy-wasm-cpp-host `Context`).
+
+use super::{Filter, FilterList};
+use crate::exchange::reply::LocalReply;
+use crate::exchange::{Event, Message, SharedExchange};
+use crate::plan::chain::OnFailure;
+use crate::wasm::VmError;
+use crate::wasm::vm::{SharedVm, Vm};
+use bytes::Bytes;
+use http::StatusCode;
+use std::rc::Rc;
+use std::time::Duration;
+use weir_abi::flags::ResponseFlag;
+use weir_abi::{Action, StreamType};
+
+/// What the stream's task does next with a direction.
+#[derive(Debug)]
+pub enum Step {
+    /// Headers, the bytes of [`Chain::take_body`], or trailers may go on.
+    Continue,
+    /// A filter holds this direction: wait for an event of the exchange.
+    Wait,
+    /// Answer the stream with this; the direction is over.
+    Reply(LocalReply),
+}
+
+/// A wish of a filter to be called back after `delay`.
+#[derive(Debug)]
+pub struct Timer {
+    pub delay: Duration,
+    position: usize,
+    number: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Headers,
+    Body,
+    Trailers,
+}
+
+/// How far one direction has come.
+struct Progress {
+    direction: StreamType,
+    stage: Stage,
+    /// Turn (not position) of the filter that holds this direction.
+    paused: Option<usize>,
+    /// No body or trailers follow what is being delivered.
+    end: bool,
+}
+
+enum Link {
+    /// Has not seen the request.
+    Unopened,
+    Open {
+        vm: Rc<SharedVm>,
+        context: u32,
+    },
+    /// Failed; the stream goes on without it, or is being answered.
+    Failed,
+}
+
+#[derive(Default, Clone, Copy)]
+struct Resumed {
+    request: bool,
+    response: bool,
+}
+
+pub struct Chain {
+    filters: FilterList,
+    exchange: SharedExchange,
+    links: Vec<Link>,
+    resumed: Vec<Resumed>,
+    request: Progress,
+    response: Progress,
+    timers: Vec<Timer>,
+    reply: Option<LocalReply>,
+    closed: bool,
+}
+
+impl Chain {
+    /// Contexts are opened as the request reaches their filter.
+    pub fn new(filters: FilterList, exchange: SharedExchange) -> Self {
+        let progress =
+            |direction| Progress { direction, stage: Stage::Headers, paused: None, end: false };
+        Self {
+            links: filters.iter().map(|_| Link::Unopened).collect(),
+            resumed: vec![Resumed::default(); filters.len()],
+            filters,
+            exchange,
+            request: progress(StreamType::HttpRequest),
+            response: progress(StreamType::HttpResponse),
+            timers: Vec::new(),
+            reply: None,
+            closed: false,
+        }
+    }
+
+    /// Whether any filter wants to see body bytes or trailers of this direction.
+    pub fn wants_body(&self, direction: StreamType) -> bool {
+        self.filters.iter().any(|filter| {
+            let callbacks = &filter.root.vms.module().callbacks;
+            match direction {
+                StreamType::HttpResponse => callbacks.response_body || callbacks.response_trailers,
+                _ => callbacks.request_body || callbacks.request_trailers,
+            }
+        })
+    }
+
+    /// Delivers the headers of a direction. `end` when neither body nor trailers follow.
+    pub fn headers(&mut self, direction: StreamType, end: bool) -> Step {
+        let progress = self.progress(direction);
+        progress.end = end;
+        progress.stage = Stage::Headers;
+        self.run_headers(direction, 0)
+    }
+
+    /// Delivers one piece of body, together with what was held back before.
+    pub fn body(&mut self, direction: StreamType, data: Bytes, end: bool) -> Step {
+        self.with_message(direction, |message| {
+            message.body.push(data);
+            message.body.set_last(end);
+        });
+        let progress = self.progress(direction);
+        progress.stage = Stage::Body;
+        progress.end = end;
+        let turn = progress.paused.take().unwrap_or(0);
+        let step = self.run_body(direction, turn);
+        if matches!(step, Step::Wait)
+            && let Some(reply) = self.too_large(direction)
+        {
+            return Step::Reply(reply);
+        }
+        step
+    }
+
+    /// Delivers the trailers, which the caller has put into the exchange.
+    pub fn trailers(&mut self, direction: StreamType) -> Step {
+        let progress = self.progress(direction);
+        progress.stage = Stage::Trailers;
+        progress.end = true;
+        let turn = progress.paused.take().unwrap_or(0);
+        self.run_trailers(direction, turn, turn)
+    }
+
+    /// Body bytes that have passed every filter.
+    pub fn take_body(&mut self, direction: StreamType) -> Bytes {
+        self.with_message(direction, |message| message.body.take()).unwrap_or_default()
+    }
+
+    /// Carries out what filters asked for since the last step. `Continue` when the direction is
+    /// not, or no longer, held.
+    pub fn resume(&mut self, direction: StreamType) -> Step {
+        self.take_events();
+        if let Some(reply) = self.reply.take() {
+            return Step::Reply(reply);
+        }
+        let progress = self.progress(direction);
+        let stage = progress.stage;
+        let Some(turn) = progress.paused else { return Step::Continue };
+        if !self.take_resumed(direction, self.position(direction, turn)) {
+            return Step::Wait;
+        }
+        self.progress(direction).paused = None;
+        match stage {
+            Stage::Headers => self.run_headers(direction, turn + 1),
+            Stage::Body => self.run_body(direction, turn + 1),
+            Stage::Trailers => self.run_trailers(direction, turn + 1, turn),
+        }
+    }
+
+    /// Timers asked for since the last call.
+    pub fn take_timers(&mut self) -> Vec<Timer> {
+        self.take_events();
+        std::mem::take(&mut self.timers)
+    }
+
+    /// A timer has come: tells its filter. What the filter does about it shows in `resume`.
+    pub fn fire(&mut self, timer: &Timer) {
+        if self.closed {
+            return;
+        }
+        let number = timer.number;
+        let called = self.call(timer.position, |vm, context| vm.on_timer(context, number));
+        self.take_events();
+        if let Err(reply) = called {
+            self.reply.get_or_insert(reply);
+        }
+    }
+
+    /// Ends the stream: every filter logs, then each context is done and deleted. Idempotent.
+    pub fn close(&mut self) {
+        if std::mem::replace(&mut self.closed, true) {
+            return;
+        }
+        for position in 0..self.filters.len() {
+            // A filter the request never reached still logs it, as in Envoy.
+            if matches!(self.links.get(position), Some(Link::Unopened)) {
+                let _ = self.open(position);
+            }
+            let _ = self.call(position, Vm::on_log);
+        }
+        for position in 0..self.filters.len() {
+            let _ = self.call(position, Vm::close);
+        }
+        self.take_events();
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    fn run_headers(&mut self, direction: StreamType, first: usize) -> Step {
+        let end = self.progress(direction).end;
+        for turn in first..self.filters.len() {
+            let position = self.position(direction, turn);
+            if direction == StreamType::HttpRequest
+                && let Err(reply) = self.open(position)
+            {
+                return Step::Reply(reply);
+            }
+            let count = self.with_message(direction, |message| message.headers.len() as u32);
+            let called = self.call(position, |vm, context| {
+                vm.on_headers(context, direction, count.unwrap_or_default(), end)
+            });
+            if let Some(step) = self.settle(direction, turn, called) {
+                return step;
+            }
+        }
+        Step::Continue
+    }
+
+    fn run_body(&mut self, direction: StreamType, first: usize) -> Step {
+        let end = self.progress(direction).end;
+        for turn in first..self.filters.len() {
+            let called = self.call_body(direction, turn, end);
+            if let Some(step) = self.settle(direction, turn, called) {
+                return step;
+            }
+        }
+        Step::Continue
+    }
+
+    /// Filters behind the one that held the body see its bytes just before the trailers.
+    fn run_trailers(&mut self, direction: StreamType, first: usize, held: usize) -> Step {
+        for turn in first..self.filters.len() {
+            let position = self.position(direction, turn);
+            let bytes = self.with_message(direction, |message| message.body.len());
+            if turn > held && bytes.is_some_and(|bytes| bytes > 0) {
+                match self.call_body(direction, turn, false) {
+                    Ok(_) => {}
+                    Err(reply) => return Step::Reply(reply),
+                }
+            }
+            let count = self.with_message(direction, |message| {
+                message.trailers.as_ref().map_or(0, |trailers| trailers.len() as u32)
+            });
+            let called = self.call(position, |vm, context| {
+                vm.on_trailers(context, direction, count.unwrap_or_default())
+            });
+            if let Some(step) = self.settle(direction, turn, called) {
+                return step;
+            }
+        }
+        Step::Continue
+    }
+
+    fn call_body(
+        &mut self,
+        direction: StreamType,
+        turn: usize,
+        end: bool,
+    ) -> Result<Option<Action>, LocalReply> {
+        let position = self.position(direction, turn);
+        let len = self.with_message(direction, |message| message.body.len() as u32);
+        self.call(position, |vm, context| {
+            vm.on_body(context, direction, len.unwrap_or_default(), end)
+        })
+    }
+
+    /// After a callback: a reply or a pause ends this run, anything else lets it go on.
+    fn settle(
+        &mut self,
+        direction: StreamType,
+        turn: usize,
+        called: Result<Option<Action>, LocalReply>,
+    ) -> Option<Step> {
+        self.take_events();
+        let action = match called {
+            Ok(action) => action,
+            Err(reply) => return Some(Step::Reply(reply)),
+        };
+        if let Some(reply) = self.reply.take() {
+            return Some(Step::Reply(reply));
+        }
+        let resumed = self.take_resumed(direction, self.position(direction, turn));
+        if action == Some(Action::Pause) && !resumed {
+            self.progress(direction).paused = Some(turn);
+            return Some(Step::Wait);
+        }
+        None
+    }
+
+    fn open(&mut self, position: usize) -> Result<(), LocalReply> {
+        let Some(Filter { root, .. }) = self.filters.get(position) else { return Ok(()) };
+        let opened = root.vms.lease(&root.spec).and_then(|(vm, root)| {
+            let context = vm.borrow_mut().open_stream(root, &self.exchange, position)?;
+            Ok(Link::Open { vm, context })
+        });
+        match opened {
+            Ok(link) => {
+                if let Some(slot) = self.links.get_mut(position) {
+                    *slot = link;
+                }
+                Ok(())
+            }
+            Err(error) => self.fail(position, &error),
+        }
+    }
+
+    /// Calls into the filter's context; `None` when it has none.
+    fn call<T>(
+        &mut self,
+        position: usize,
+        callback: impl FnOnce(&mut Vm, u32) -> Result<T, VmError>,
+    ) -> Result<Option<T>, LocalReply> {
+        let Some(Link::Open { vm, context }) = self.links.get(position) else { return Ok(None) };
+        let result = callback(&mut vm.borrow_mut(), *context);
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => self.fail(position, &error).map(|()| None),
+        }
+    }
+
+    /// A plugin failed: says so once, replaces its VM, and applies the failure policy.
+    fn fail(&mut self, position: usize, error: &VmError) -> Result<(), LocalReply> {
+        if let Some(link) = self.links.get_mut(position) {
+            *link = Link::Failed;
+        }
+        let Some(filter) = self.filters.get(position) else { return Ok(()) };
+        let root = &filter.root;
+        root.vms.count_failure(error);
+        {
+            let exchange = self.exchange.borrow();
+            let request_id = exchange.request.headers.get(b"x-request-id").unwrap_or_default();
+            tracing::warn!(
+                plugin = %root.vms.module().plugin,
+                filter = %root.spec.name,
+                route = %exchange.attributes.route_name,
+                request_id = %String::from_utf8_lossy(request_id),
+                %error,
+                "plugin failed"
+            );
+        }
+        if let Err(error) = root.vms.lease(&root.spec) {
+            tracing::error!(plugin = %root.vms.module().plugin, %error, "plugin cannot be restarted");
+        }
+        match filter.on_failure {
+            OnFailure::Open => Ok(()),
+            OnFailure::Closed => Err(LocalReply::plugin_failed()),
+        }
+    }
+
+    /// Sorts the exchange's queue: timers, resumed filters, the first reply.
+    fn take_events(&mut self) {
+        if !self.exchange.borrow().has_events() {
+            return;
+        }
+        let events = self.exchange.borrow_mut().take_events();
+        for (position, event) in events {
+            match event {
+                Event::Timer { delay, timer } => {
+                    self.timers.push(Timer { delay, position, number: timer });
+                }
+                Event::Continue(direction) => {
+                    if let Some(resumed) = self.resumed.get_mut(position) {
+                        match direction {
+                            StreamType::HttpResponse => resumed.response = true,
+                            _ => resumed.request = true,
+                        }
+                    }
+                }
+                Event::Reply(reply) => {
+                    self.reply.get_or_insert(reply);
+                }
+                Event::Close => {
+                    self.reply.get_or_insert_with(closed_by_filter);
+                }
+            }
+        }
+    }
+
+    fn take_resumed(&mut self, direction: StreamType, position: usize) -> bool {
+        let Some(resumed) = self.resumed.get_mut(position) else { return false };
+        match direction {
+            StreamType::HttpResponse => std::mem::take(&mut resumed.response),
+            _ => std::mem::take(&mut resumed.request),
+        }
+    }
+
+    /// More held back than any of the filters allows: 413 for a request, 500 for a response.
+    fn too_large(&self, direction: StreamType) -> Option<LocalReply> {
+        let turn = match direction {
+            StreamType::HttpResponse => self.response.paused?,
+            _ => self.request.paused?,
+        };
+        let filter = self.filters.get(self.position(direction, turn))?;
+        let bytes_max = filter.root.vms.module().limits.body_bytes_max;
+        let exchange = self.exchange.borrow();
+        Some(match direction {
+            StreamType::HttpResponse => {
+                let held = exchange.response.as_ref()?.body.len() as u64;
+                (held > bytes_max).then(|| {
+                    let status = StatusCode::INTERNAL_SERVER_ERROR;
+                    LocalReply::new(status, "Internal Server Error", "response_payload_too_large")
+                })?
+            }
+            _ => (exchange.request.body.len() as u64 > bytes_max).then(|| {
+                let status = StatusCode::PAYLOAD_TOO_LARGE;
+                LocalReply::new(status, "Payload Too Large", "request_payload_too_large")
+            })?,
+        })
+    }
+
+    /// Position in the chain of the filter whose `turn` it is.
+    fn position(&self, direction: StreamType, turn: usize) -> usize {
+        match direction {
+            StreamType::HttpResponse => self.filters.len().saturating_sub(turn + 1),
+            _ => turn,
+        }
+    }
+
+    fn progress(&mut self, direction: StreamType) -> &mut Progress {
+        let progress = match direction {
+            StreamType::HttpResponse => &mut self.response,
+            _ => &mut self.request,
+        };
+        debug_assert_eq!(progress.direction, direction, "only the two HTTP directions are driven");
+        progress
+    }
+
+    fn with_message<T>(
+        &self,
+        direction: StreamType,
+        act: impl FnOnce(&mut Message) -> T,
+    ) -> Option<T> {
+        let exchange = &mut *self.exchange.borrow_mut();
+        match direction {
+            StreamType::HttpResponse => exchange.response.as_mut().map(act),
+            _ => Some(act(&mut exchange.request)),
+        }
+    }
+}
+
+/// `proxy_close_stream` before there was an answer.
+fn closed_by_filter() -> LocalReply {
+    LocalReply::new(StatusCode::SERVICE_UNAVAILABLE, "", "filter_closed_stream")
+        .flagged(ResponseFlag::LocalReset)
+}

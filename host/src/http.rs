@@ -1,0 +1,13 @@
+//! The data plane: sockets in, sockets out. `request::handle` is the function to read.
+
+pub mod body;
+pub mod canonical;
+mod connection;
+mod forwarded;
+mod listener;
+mod path;
+mod request;
+mod response;
+mod stream;
+mod ticking;
+pub mod worker;

@@ -1,0 +1,112 @@
+//! One downstream connection: requests in turn, until either side has enough.
+
+use super::request::{Accepted, handle};
+use super::worker::Worker;
+use crate::exchange::attributes::{Connection, Direction};
+use crate::plan::listener::Role;
+use crate::snapshot::router::Listener;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+/// Request head bytes at most, and the size of hyper's read buffer.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// A head must be complete, and an idle connection used again, within this. Longer than our own
+/// pool keeps connections, so that two Weirs never race to close one.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// Serving of connections of one listener, before it is known which.
+pub(super) struct Serving {
+    worker: Rc<Worker>,
+    listener: Arc<Listener>,
+    drain: watch::Receiver<bool>,
+}
+
+pub(super) fn serve(
+    worker: Rc<Worker>,
+    listener: Arc<Listener>,
+    drain: watch::Receiver<bool>,
+) -> Serving {
+    Serving { worker, listener, drain }
+}
+
+impl Serving {
+    /// Serves one connection to its end.
+    pub(super) async fn with(mut self, stream: TcpStream, peer: SocketAddr) {
+        let _active = self.worker.connection_opened();
+        let Ok(local) = stream.local_addr() else { return };
+        // Without it small responses wait for the peer's delayed acknowledgement.
+        if stream.set_nodelay(true).is_err() {
+            return;
+        }
+        let accepted = Rc::new(Accepted {
+            connection: Rc::new(describe(&self.worker, &self.listener, peer, local)),
+            worker: self.worker,
+            listener: self.listener,
+        });
+        let service = service_fn(move |request| {
+            let accepted = Rc::clone(&accepted);
+            async move { handle(&accepted, request).await }
+        });
+        let serving = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut serving = pin!(serving);
+        let ended = tokio::select! {
+            ended = serving.as_mut() => ended,
+            _ = self.drain.wait_for(|drain| *drain) => {
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%peer, %error, "connection ended");
+        }
+    }
+}
+
+fn describe(
+    worker: &Worker,
+    listener: &Listener,
+    peer: SocketAddr,
+    local: SocketAddr,
+) -> Connection {
+    let caller = match listener.role {
+        Role::Inbound => worker.peers.caller(peer),
+        Role::Routes | Role::Outbound | Role::Gateway => None,
+    };
+    let (peer_identity, source) = match caller {
+        Some(identity) => (identity.principal, Some(identity.workload)),
+        None => (None, None),
+    };
+    Connection {
+        id: NEXT_ID.fetch_add(1, Relaxed),
+        peer,
+        local,
+        peer_identity,
+        local_identity: listener.identity.as_ref().and_then(|it| it.principal.clone()),
+        mtls: false,
+        listener: Arc::clone(&listener.name),
+        direction: match listener.role {
+            Role::Inbound => Direction::Inbound,
+            Role::Outbound | Role::Gateway => Direction::Outbound,
+            Role::Routes => Direction::Unspecified,
+        },
+        source,
+        node_id: Arc::clone(&listener.node_id),
+        node_metadata: listener.node_metadata.clone(),
+    }
+}

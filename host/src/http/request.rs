@@ -1,0 +1,383 @@
+//! One request from its head to its response: the function to read.
+
+use super::body::{ResponseBody, Source, StreamBody, Upstream};
+use super::canonical;
+use super::forwarded::{annotate, upstream_request};
+use super::response::{build, reply_message, without_stream};
+use super::stream::{Finish, Stream};
+use super::worker::Worker;
+use crate::exchange::attributes::{Attributes, Connection};
+use crate::exchange::reply::LocalReply;
+use crate::exchange::{Exchange, Message};
+use crate::filter::chain::{Chain, Step};
+use crate::plan::listener::Role;
+use crate::snapshot::local::LocalSnapshot;
+use crate::snapshot::router::{Listener, Matched};
+use crate::upstream::UpstreamError;
+use crate::upstream::attempt::{self, Answer};
+use crate::upstream::body::{BodyError, RequestBody};
+use crate::upstream::cluster::Cluster;
+use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Version};
+use hyper::body::{Body, Incoming};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use weir_abi::StreamType;
+use weir_abi::flags::ResponseFlag;
+
+static SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
+
+/// Where the stream's response comes from.
+enum Origin {
+    Upstream(Answer),
+    Reply(LocalReply),
+}
+
+/// What a connection lends to each of its requests.
+pub(super) struct Accepted {
+    pub(super) worker: Rc<Worker>,
+    pub(super) connection: Rc<Connection>,
+    /// The listener as it was when the connection came; used when the plan no longer has it.
+    pub(super) listener: Arc<Listener>,
+}
+
+/// Serves one request. Owns every `.await` between its head and its response's head; the bodies
+/// follow as the peers take them.
+pub(super) async fn handle(
+    accepted: &Accepted,
+    request: Request<Incoming>,
+) -> Result<Response<ResponseBody>, BodyError> {
+    // 1. The snapshot this stream keeps to its end.
+    let snapshot = accepted.worker.snapshot();
+    let listener =
+        Arc::clone(snapshot.shared.listener(&accepted.listener.name).unwrap_or(&accepted.listener));
+    accepted.worker.count_request();
+
+    // 2. One canonical request.
+    let (parts, incoming) = request.into_parts();
+    let protocol = if parts.version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" };
+    let mut headers = match canonical::request(parts) {
+        Ok(headers) => headers,
+        Err(reply) => return Ok(without_stream(reply)),
+    };
+    annotate(&mut headers, listener.role, accepted.connection.peer.ip());
+    let connection = Rc::clone(&accepted.connection);
+    let mut attributes = Attributes::new(connection, SystemTime::now(), protocol);
+
+    // 3. Its route.
+    let matched = listener.route(&headers);
+    if let Some(Matched { virtual_host, route }) = matched {
+        attributes.route_name = Arc::clone(&route.name);
+        attributes.virtual_host = Arc::clone(virtual_host);
+        attributes.upstream.cluster.clone_from(&route.cluster);
+    }
+
+    // 4. Its chain.
+    let chain_id = matched.map_or(listener.unmatched, |matched| matched.route.chain);
+    let filters = snapshot.chain(chain_id);
+    let bare = filters.is_empty();
+    let exchange = Exchange::new(Message::new(headers), attributes).shared();
+    let chain = Chain::new(filters, Rc::clone(&exchange));
+    let stream = Stream::new(exchange, chain, Rc::clone(&accepted.worker), Rc::clone(&snapshot));
+    let finish = Finish(Rc::clone(&stream));
+
+    // 5. The request's way through the filters.
+    let end = incoming.is_end_stream();
+    let passed = pass_headers(&stream, StreamType::HttpRequest, end).await;
+
+    // 6. Upstream.
+    let timeout = matched.and_then(|matched| matched.route.timeout);
+    let deadline = timeout.map(|timeout| Instant::now() + timeout);
+    let origin = match (passed, matched) {
+        (Err(reply), _) => Origin::Reply(reply),
+        (Ok(()), None) => Origin::Reply(no_route()),
+        (Ok(()), Some(_)) => {
+            let sent = Forward { stream: &stream, listener: &listener, snapshot: &snapshot, bare };
+            sent.within(deadline, incoming, end).await
+        }
+    };
+
+    // 7. The response's way back. 8. Written by hyper from here. 9. `finish` ends the stream.
+    respond(&stream, finish, origin, Back { deadline, bare, role: listener.role }).await
+}
+
+/// Runs one direction's header callbacks, waiting while a filter holds them.
+async fn pass_headers(stream: &Stream, direction: StreamType, end: bool) -> Result<(), LocalReply> {
+    let mut step = stream.chain.borrow_mut().headers(direction, end);
+    loop {
+        match step {
+            Step::Continue => return Ok(()),
+            Step::Reply(reply) => return Err(reply),
+            Step::Wait => step = stream.held(direction).await,
+        }
+    }
+}
+
+/// The request's way from the end of the chain to the first byte of an answer.
+struct Forward<'a> {
+    stream: &'a Rc<Stream>,
+    listener: &'a Listener,
+    snapshot: &'a LocalSnapshot,
+    /// No filter will ask for the request again.
+    bare: bool,
+}
+
+impl Forward<'_> {
+    async fn within(&self, deadline: Option<Instant>, body: Incoming, end: bool) -> Origin {
+        let Some(deadline) = deadline else { return self.send(body, end).await };
+        let sent = tokio::time::timeout_at(deadline.into(), self.send(body, end)).await;
+        sent.unwrap_or_else(|_| {
+            let status = StatusCode::GATEWAY_TIMEOUT;
+            let reply = LocalReply::new(status, "upstream request timeout", "response_timeout");
+            Origin::Reply(reply.flagged(ResponseFlag::UpstreamRequestTimeout))
+        })
+    }
+
+    async fn send(&self, incoming: Incoming, end: bool) -> Origin {
+        let cluster = match self.cluster() {
+            Ok(cluster) => cluster,
+            Err(reply) => return Origin::Reply(reply),
+        };
+        let Some(active) = cluster.pick(|below| fastrand::u64(..below)) else {
+            return Origin::Reply(no_healthy_upstream());
+        };
+        {
+            let upstream = &mut self.stream.exchange.borrow_mut().attributes.upstream;
+            upstream.destination = active.endpoint().map(|endpoint| endpoint.destination.clone());
+            upstream.attempts += 1;
+        }
+        let request = match self.request(incoming, end).await {
+            Ok(request) => request,
+            Err(reply) => return Origin::Reply(reply),
+        };
+        let pools = &self.stream.worker.pools;
+        let identity = self.listener.identity.as_ref();
+        let started = Instant::now();
+        let sent = attempt::send(pools, &cluster, active, identity, request).await;
+        let exchange = &mut *self.stream.exchange.borrow_mut();
+        match sent {
+            Ok(answer) => {
+                let connection = &answer.lease.connection;
+                let upstream = &mut exchange.attributes.upstream;
+                upstream.address = Some(connection.peer);
+                upstream.local = Some(connection.local);
+                exchange.attributes.backend_latency = Some(started.elapsed());
+                Origin::Upstream(answer)
+            }
+            Err(error) => {
+                let late = self.stream.late_reply.borrow_mut().take();
+                exchange.attributes.upstream.failure_reason =
+                    error.transport_failure().map(Into::into);
+                Origin::Reply(late.unwrap_or_else(|| failed(&error)))
+            }
+        }
+    }
+
+    /// The cluster a filter chose, else the route's.
+    fn cluster(&self) -> Result<Arc<Cluster>, LocalReply> {
+        let exchange = &mut *self.stream.exchange.borrow_mut();
+        let attributes = &mut exchange.attributes;
+        let name = attributes.chosen_cluster.as_ref().or(attributes.upstream.cluster.as_ref());
+        let cluster = name.and_then(|name| self.snapshot.shared.clusters.get(name));
+        let Some(cluster) = cluster else {
+            let reply = LocalReply::new(StatusCode::SERVICE_UNAVAILABLE, "", "cluster_not_found");
+            return Err(reply.flagged(ResponseFlag::NoClusterFound));
+        };
+        attributes.upstream.cluster = Some(Arc::clone(&cluster.name));
+        attributes.upstream.endpoints = cluster.endpoints.len() as u64;
+        attributes.upstream.destination = Some(cluster.destination.clone());
+        Ok(Arc::clone(cluster))
+    }
+
+    /// The request for upstream, its body behind the filters, its length as they leave it.
+    async fn request(
+        &self,
+        incoming: Incoming,
+        end: bool,
+    ) -> Result<Request<RequestBody>, LocalReply> {
+        let body = if end {
+            None
+        } else {
+            let source = Source::Incoming(incoming);
+            let mut body = StreamBody::new(self.stream, StreamType::HttpRequest, source);
+            if body.is_filtered() && self.declares_length() {
+                body.prime().await.map_err(|error| self.body_failed(error))?;
+            }
+            Some(body)
+        };
+        let exchange = &mut *self.stream.exchange.borrow_mut();
+        let headers = &mut exchange.request.headers;
+        let length =
+            body.as_ref().map(|body| (body.size_hint().exact(), exchange.request.body.is_edited()));
+        match length {
+            Some((Some(exact), _)) => {
+                headers.map_mut().insert(CONTENT_LENGTH, HeaderValue::from(exact));
+            }
+            Some((None, true)) => headers.remove(b"content-length"),
+            Some((None, false)) | None => {}
+        }
+        let map = if self.bare { std::mem::take(headers.map_mut()) } else { headers.map().clone() };
+        let body = body.map_or(RequestBody::Empty, |body| RequestBody::Stream(Box::pin(body)));
+        let line = headers.request_line();
+        line.and_then(|line| upstream_request(line, map, body)).ok_or_else(|| {
+            LocalReply::new(StatusCode::BAD_REQUEST, "", "invalid_target_after_filters")
+        })
+    }
+
+    fn declares_length(&self) -> bool {
+        self.stream.exchange.borrow().request.headers.map().contains_key(CONTENT_LENGTH)
+    }
+
+    fn body_failed(&self, error: BodyError) -> LocalReply {
+        self.stream.late_reply.borrow_mut().take().unwrap_or_else(|| match error {
+            BodyError::Aborted => {
+                LocalReply::new(StatusCode::BAD_REQUEST, "", "request_body_broken")
+                    .flagged(ResponseFlag::DownstreamProtocolError)
+            }
+            BodyError::StreamClosed | BodyError::Timeout => LocalReply::plugin_failed(),
+        })
+    }
+}
+
+/// What the way back needs to know.
+struct Back {
+    deadline: Option<Instant>,
+    bare: bool,
+    role: Role,
+}
+
+/// Runs the response through the filters and hands head and body to hyper.
+async fn respond(
+    stream: &Rc<Stream>,
+    finish: Finish,
+    origin: Origin,
+    back: Back,
+) -> Result<Response<ResponseBody>, BodyError> {
+    let (message, source, upstream) = open_response(stream, origin, &back);
+    let head_only = stream
+        .exchange
+        .borrow()
+        .request
+        .headers
+        .request_line()
+        .is_some_and(|line| line.method == Method::HEAD);
+    let end = head_only
+        || match &source {
+            Source::Incoming(incoming) => incoming.is_end_stream(),
+            Source::Bytes(bytes) => bytes.is_empty(),
+        };
+    stream.exchange.borrow_mut().response = Some(message);
+    let passed = pass_headers(stream, StreamType::HttpResponse, end).await;
+    let mut body = match passed {
+        Ok(()) => {
+            let body = StreamBody::new(stream, StreamType::HttpResponse, source);
+            body.ending(finish, upstream).until(back.deadline)
+        }
+        // An answer from the way back replaces the response and passes no further filter.
+        Err(reply) => return Ok(direct(stream, finish, reply)),
+    };
+    if body.is_filtered() && !end && declares_length(stream) {
+        if let Err(error) = body.prime().await {
+            let late = stream.late_reply.borrow_mut().take();
+            let Some(reply) = late else { return Err(error) };
+            return Ok(direct(stream, Finish(Rc::clone(stream)), reply));
+        }
+    }
+    let exchange = &mut *stream.exchange.borrow_mut();
+    let Some(response) = &mut exchange.response else { return Err(BodyError::StreamClosed) };
+    if !end {
+        match (body.exact_len(), response.body.is_edited()) {
+            (Some(exact), _) => {
+                response.headers.map_mut().insert(CONTENT_LENGTH, HeaderValue::from(exact));
+            }
+            (None, true) => response.headers.remove(b"content-length"),
+            (None, false) => {}
+        }
+    }
+    exchange.attributes.response_headers_bytes = response.headers.byte_size() as u64;
+    let status = response.headers.status().unwrap_or(StatusCode::OK);
+    let headers = if back.bare {
+        std::mem::take(response.headers.map_mut())
+    } else {
+        response.headers.map().clone()
+    };
+    Ok(build(status, headers, ResponseBody::Stream(Box::new(body))))
+}
+
+/// Head and body of the response, and what upstream wants back.
+fn open_response(
+    stream: &Stream,
+    origin: Origin,
+    back: &Back,
+) -> (Message, Source, Option<Upstream>) {
+    let attributes = &mut stream.exchange.borrow_mut().attributes;
+    let reply = match origin {
+        Origin::Upstream(Answer { response, lease, active }) => {
+            let (parts, incoming) = response.into_parts();
+            match canonical::response(parts) {
+                Some(mut headers) => {
+                    attributes.details.get_or_insert("via_upstream".into());
+                    if back.role != Role::Routes {
+                        let elapsed = attributes.backend_latency.unwrap_or(Duration::ZERO);
+                        let value = HeaderValue::from(elapsed.as_millis() as u64);
+                        headers.map_mut().insert(SERVICE_TIME.clone(), value);
+                    }
+                    let upstream = Some(Upstream { lease, active });
+                    return (Message::new(headers), Source::Incoming(incoming), upstream);
+                }
+                None => bad_response(),
+            }
+        }
+        Origin::Reply(reply) => reply,
+    };
+    note_reply(attributes, &reply);
+    let message = reply_message(&reply);
+    (message, Source::Bytes(reply.body), None)
+}
+
+/// Answers without passing any further filter.
+fn direct(stream: &Rc<Stream>, finish: Finish, reply: LocalReply) -> Response<ResponseBody> {
+    let exchange = &mut *stream.exchange.borrow_mut();
+    note_reply(&mut exchange.attributes, &reply);
+    exchange.attributes.response_bytes = reply.body.len() as u64;
+    let message = reply_message(&reply);
+    let headers = message.headers.map().clone();
+    exchange.response = Some(message);
+    finish.0.set_complete();
+    let body = if reply.body.is_empty() { None } else { Some(reply.body) };
+    build(reply.status, headers, ResponseBody::Reply(body))
+}
+
+fn note_reply(attributes: &mut Attributes, reply: &LocalReply) {
+    attributes.details = Some(reply.details.clone());
+    if let Some(flag) = reply.flag {
+        attributes.flags.insert(flag);
+    }
+}
+
+fn declares_length(stream: &Stream) -> bool {
+    let exchange = stream.exchange.borrow();
+    let response = exchange.response.as_ref();
+    response.is_some_and(|response| response.headers.map().contains_key(CONTENT_LENGTH))
+}
+
+fn no_route() -> LocalReply {
+    LocalReply::new(StatusCode::NOT_FOUND, "", "route_not_found")
+        .flagged(ResponseFlag::NoRouteFound)
+}
+
+fn no_healthy_upstream() -> LocalReply {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    LocalReply::new(status, "no healthy upstream", "no_healthy_upstream")
+        .flagged(ResponseFlag::NoHealthyUpstream)
+}
+
+fn bad_response() -> LocalReply {
+    LocalReply::new(StatusCode::BAD_GATEWAY, "", "upstream_response_invalid")
+        .flagged(ResponseFlag::UpstreamProtocolError)
+}
+
+fn failed(error: &UpstreamError) -> LocalReply {
+    LocalReply::new(error.status(), error.body(), error.details()).flagged(error.flag())
+}

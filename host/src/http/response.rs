@@ -1,0 +1,33 @@
+//! Turns an exchange's response into what hyper writes.
+
+use super::body::ResponseBody;
+use crate::exchange::Message;
+use crate::exchange::headers::{Headers, Pseudo};
+use crate::exchange::reply::LocalReply;
+use http::header::{CONTENT_LENGTH, HeaderValue};
+use http::{HeaderMap, Response, StatusCode};
+
+/// The answer to a request that no stream was made for: it broke the protocol.
+pub(super) fn without_stream(reply: LocalReply) -> Response<ResponseBody> {
+    let LocalReply { status, headers, body, .. } = reply;
+    let body = if body.is_empty() { None } else { Some(body) };
+    build(status, headers, ResponseBody::Reply(body))
+}
+
+/// The head of a local reply, as the filters of the way back see it.
+pub(super) fn reply_message(reply: &LocalReply) -> Message {
+    let mut headers = reply.headers.clone();
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(reply.body.len()));
+    Message::new(Headers::new(Pseudo::Response(reply.status), headers))
+}
+
+pub(super) fn build(
+    status: StatusCode,
+    headers: HeaderMap,
+    body: ResponseBody,
+) -> Response<ResponseBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}

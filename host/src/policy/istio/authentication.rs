@@ -1,0 +1,62 @@
+//! PeerAuthentication and RequestAuthentication: checked in full, not enforced yet.
+
+use super::{authorization_policy, scope};
+use crate::policy::diagnostic::{Diagnostics, codes};
+use crate::policy::document::{Entry, Node};
+use crate::policy::resource::Resource;
+
+/// What a reader must know while mutual TLS is not terminated here.
+pub(super) fn peer_effect(root: &Node) -> String {
+    match root.at(&["spec", "mtls", "mode"]).and_then(Node::text) {
+        Some("STRICT") => {
+            "connections stay plain text and callers have no mesh identity, so a rule \
+                           about principals or namespaces matches nobody"
+                .to_owned()
+        }
+        _ => "mutual TLS is not terminated".to_owned(),
+    }
+}
+
+pub(super) fn validate_peer(policy: &Resource, diagnostics: &mut Diagnostics) {
+    if let Some(entry) = policy.spec.entry("portLevelMtls")
+        && !scope::has_selector(policy)
+    {
+        let message = "`portLevelMtls` needs a selector: ports are those of a workload";
+        diagnostics.report(codes::MISSING_FIELD, entry.key_span, message);
+    }
+    let strict = policy.spec.at(&["mtls", "mode"]);
+    if let Some(mode) = strict
+        && mode.text() == Some("STRICT")
+        && !scope::has_selector(policy)
+    {
+        let message = "STRICT also refuses callers outside the mesh, health probes among them";
+        diagnostics.report(codes::MESH_MTLS, mode.span, message);
+    }
+    if let Some(entry) = policy.spec.entry("selector")
+        && scope::has_selector(policy)
+    {
+        let message = format!(
+            "with a selector this is about workloads of {}, not about the whole namespace",
+            policy.namespace
+        );
+        let help = "remove the selector to cover the namespace";
+        diagnostics.report(codes::WORKLOAD_SCOPE, entry.key_span, message).help(help);
+    }
+}
+
+pub(super) fn validate_request(policy: &Resource, diagnostics: &mut Diagnostics) {
+    authorization_policy::targets(policy, diagnostics);
+    for rule in policy.spec.list("jwtRules") {
+        let given = |name: &str| rule.entry(name);
+        let keys: Vec<&Entry> =
+            ["jwksUri", "jwks_uri", "jwks"].iter().filter_map(|name| given(name)).collect();
+        if let [first, second, ..] = keys.as_slice() {
+            let message = format!("`{}` and `{}` exclude each other", first.key, second.key);
+            diagnostics.report(codes::EXCLUSIVE_FIELDS, second.key_span, message);
+        }
+        if given("issuer").is_none() && keys.is_empty() {
+            let message = "a token rule needs `issuer` or `jwksUri`";
+            diagnostics.report(codes::MISSING_FIELD, rule.span, message);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Clusters of the registry's services, and the names routes use for them.
+
+use super::{CONNECT_TIMEOUT, Compiler};
+use crate::plan::cluster::{Cluster, Workload};
+use crate::policy::diagnostic::codes;
+use crate::policy::document::Span;
+use crate::policy::host;
+use crate::policy::istio::destination_rule;
+use crate::policy::kind::Kind;
+use crate::policy::registry::Service;
+use crate::policy::shape::nearest;
+use std::collections::BTreeMap;
+
+/// Istio's spelling of the cluster of a service port or of a subset of it.
+pub(crate) fn cluster_name(port: u16, subset: &str, host: &str) -> String {
+    format!("outbound|{port}|{subset}|{host}")
+}
+
+/// Adds the clusters of every service that `workload` may call, subsets included.
+pub(super) fn add_services(compiler: &mut Compiler<'_>, workload: &Workload) {
+    let registry = compiler.registry;
+    for service in registry.iter().filter(|service| service.visible_from(&workload.namespace)) {
+        let rule = destination_rule::for_service(
+            compiler.catalog,
+            &service.host,
+            &service.namespace,
+            workload,
+            compiler.options,
+        );
+        let mut subsets = vec![(String::new(), BTreeMap::new())];
+        subsets.extend(rule.subsets.into_iter().map(|subset| (subset.name, subset.labels)));
+        let connect_timeout = rule.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
+        for port in &service.ports {
+            for (subset, labels) in &subsets {
+                compiler.builder.cluster(Cluster {
+                    name: cluster_name(port.number, subset, &service.host),
+                    service: Some(service.cluster_service()),
+                    endpoints: service.endpoints(port.number, labels),
+                    connect_timeout,
+                });
+            }
+        }
+    }
+}
+
+impl Compiler<'_> {
+    /// Name of the cluster behind a destination written at `span`. The cluster may not exist:
+    /// Istio answers 503 NC then, and so does the router; here the author is told.
+    pub(crate) fn destination(
+        &mut self,
+        host: &str,
+        port: u16,
+        subset: Option<&str>,
+        span: Span,
+    ) -> String {
+        let Some(service) = self.registry.find(host) else {
+            self.report_missing(host, span);
+            return cluster_name(port, subset.unwrap_or_default(), host);
+        };
+        let name = cluster_name(port, subset.unwrap_or_default(), &service.host);
+        if !service.has_port(port) {
+            let ports: Vec<_> = service.ports.iter().map(|port| port.number.to_string()).collect();
+            let message = format!("{host} has no port {port}; requests get 503");
+            let help = format!("its ports: {}", ports.join(", "));
+            self.diagnostics.report(codes::MISSING_SERVICE, span, message).help(help);
+        } else if let Some(subset) = subset
+            && !self.builder.plan.clusters.contains_key(&name)
+        {
+            self.report_missing_subset(host, subset, span);
+        }
+        name
+    }
+
+    /// Istio takes the port of the listener, which the service does not have.
+    pub(crate) fn report_ambiguous_port(&mut self, host: &str, port: u16, span: Span) {
+        let message = format!("{host} has several ports and none of them is {port}");
+        let help = "choose one: destination.port.number";
+        self.diagnostics.report(codes::AMBIGUOUS_PORT, span, message).help(help);
+    }
+
+    fn report_missing(&mut self, host: &str, span: Span) {
+        if !self.missing.insert(host.to_owned()) {
+            return;
+        }
+        let message = format!("no document defines the service {host}; requests to it get 503");
+        let reported = self.diagnostics.report(codes::MISSING_SERVICE, span, message);
+        match nearest(host, self.registry.hosts()) {
+            Some(near) => reported.help(format!("did you mean `{near}`?")),
+            None => reported.help("define it: kind ServiceEntry, or a Kubernetes Service"),
+        }
+    }
+
+    fn report_missing_subset(&mut self, host: &str, subset: &str, span: Span) {
+        let message = format!("{host} has no subset {subset}; requests get 503");
+        self.diagnostics
+            .report(codes::MISSING_SUBSET, span, message)
+            .help("define it in a DestinationRule: spec.subsets[].name and labels");
+    }
+}
+
+/// What a DestinationRule says about services that are not there or select nobody.
+pub(super) fn check_destination_rules(compiler: &mut Compiler<'_>) {
+    for rule in compiler.catalog.of(Kind::DestinationRule) {
+        let Some(node) = rule.spec.get("host") else { continue };
+        let host =
+            host::qualify(node.text().unwrap_or_default(), &rule.namespace, compiler.options);
+        if host.starts_with('*') {
+            continue;
+        }
+        let Some(service) = compiler.registry.find(&host) else {
+            compiler.report_missing(&host, node.span);
+            continue;
+        };
+        for subset in destination_rule::subsets(rule) {
+            if !has_endpoints(service, &subset.labels) {
+                let message = format!(
+                    "no endpoint of {host} carries the labels of subset {}; requests get 503",
+                    subset.name
+                );
+                compiler.diagnostics.report(codes::MISSING_WORKLOAD, subset.span, message).help(
+                    "label the endpoints: ServiceEntry endpoints[].labels, WorkloadEntry or Pod",
+                );
+            }
+        }
+    }
+}
+
+fn has_endpoints(service: &Service, labels: &BTreeMap<String, String>) -> bool {
+    service.ports.iter().any(|port| !service.endpoints(port.number, labels).is_empty())
+}

@@ -1,0 +1,21 @@
+//! What a VM gets from outside: metrics, logs, time, randomness. The seam for tests.
+
+use super::ticks::TickSchedule;
+use crate::telemetry::access_log::AccessLog;
+use crate::telemetry::registry::Registry;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+/// One per worker thread; cloned into every VM.
+#[derive(Clone)]
+pub struct Environment {
+    pub registry: Arc<Registry>,
+    pub access_log: AccessLog,
+    /// Where root contexts ask for `proxy_on_tick`.
+    pub ticks: Rc<TickSchedule>,
+    pub wall_clock: fn() -> SystemTime,
+    pub monotonic_clock: fn() -> Instant,
+    /// Fills the slice with unpredictable bytes.
+    pub entropy: fn(&mut [u8]),
+}
