@@ -9,6 +9,7 @@ mod imports;
 mod limits;
 mod memory;
 pub mod module;
+pub mod shared;
 mod state;
 pub mod ticks;
 pub mod vm;

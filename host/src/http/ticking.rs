@@ -40,6 +40,9 @@ async fn wait(worker: &Worker, ticks: &mut Vec<Tick>, next: Instant) {
     std::future::poll_fn(|cx| {
         let changes = worker.environment.ticks.poll_changes(cx.waker());
         let changed = !changes.is_empty();
+        for token in worker.environment.ticks.inbox.poll_ready(cx.waker()) {
+            notify(worker, token);
+        }
         for change in changes {
             ticks.retain(|tick| tick.root != change.root || !tick.vm.ptr_eq(&change.vm));
             if let Some(period) = change.period {
@@ -50,6 +53,16 @@ async fn wait(worker: &Worker, ticks: &mut Vec<Tick>, next: Instant) {
         if changed { Poll::Ready(()) } else { sleep.as_mut().poll(cx) }
     })
     .await;
+}
+
+/// Tells the root context that registered a queue that it has got an item.
+fn notify(worker: &Worker, token: u32) {
+    let Some(listener) = worker.environment.ticks.listener(token) else { return };
+    let Some(vm) = listener.vm.upgrade() else { return };
+    let mut vm = vm.borrow_mut();
+    if let Err(error) = vm.on_queue_ready(listener.root, token) {
+        tracing::warn!(plugin = %vm.module().plugin, %error, "plugin failed");
+    }
 }
 
 /// `false` when the VM is gone: its ticks end with it.

@@ -13,6 +13,7 @@ use crate::telemetry::registry::Registry;
 use crate::upstream::peers::Peers;
 use crate::upstream::pool::Pools;
 use crate::wasm::environment::Environment;
+use crate::wasm::shared::Shared as SharedData;
 use crate::wasm::ticks::TickSchedule;
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
@@ -34,6 +35,7 @@ const STACK_BYTES: usize = 4 << 20;
 pub struct Shared {
     pub registry: Arc<Registry>,
     pub access_log: AccessLog,
+    pub shared_data: Arc<SharedData>,
     pub peers: Peers,
 }
 
@@ -108,6 +110,7 @@ async fn run(shared: Shared, mut commands: mpsc::UnboundedReceiver<Command>) {
     let environment = Environment {
         registry: Arc::clone(&shared.registry),
         access_log: shared.access_log.clone(),
+        shared: Arc::clone(&shared.shared_data),
         ticks: TickSchedule::new(),
         wall_clock: SystemTime::now,
         monotonic_clock: Instant::now,

@@ -36,6 +36,10 @@ pub struct Limits {
     pub body_bytes_max: u64,
     /// Metrics one plugin may define.
     pub metrics_max: u32,
+    /// Keys and values a plugin may keep in shared data, over all VMs.
+    pub shared_data_bytes_max: u64,
+    /// Items waiting in one shared queue.
+    pub queue_items_max: u32,
     /// Log lines a second from one VM.
     pub log_lines_per_second_max: u32,
 }
@@ -48,6 +52,8 @@ impl Default for Limits {
             configure_cpu_max: Duration::from_secs(2),
             body_bytes_max: 1 << 20,
             metrics_max: 10_000,
+            shared_data_bytes_max: 16 << 20,
+            queue_items_max: 1_024,
             log_lines_per_second_max: 1_000,
         }
     }

@@ -12,7 +12,6 @@ pub(crate) mod telemetry;
 pub(crate) mod virtual_service;
 pub(crate) mod wasm_plugin;
 
-use super::Options;
 use super::diagnostic::{Diagnostics, codes};
 use super::document::{Node, Span};
 use super::kind::{Kind, KindRow};
@@ -22,7 +21,7 @@ use super::resource::Resource;
 const REGEX_LENGTH_MAX: usize = 1024;
 
 /// Conditions that no table expresses, each as Istio's own validation has them.
-pub(crate) fn validate(resource: &Resource, options: &Options<'_>, diagnostics: &mut Diagnostics) {
+pub(crate) fn validate(resource: &Resource, diagnostics: &mut Diagnostics) {
     match resource.kind {
         Kind::VirtualService => virtual_service::validate(resource, diagnostics),
         Kind::DestinationRule => destination_rule::validate(resource, diagnostics),
@@ -34,7 +33,7 @@ pub(crate) fn validate(resource: &Resource, options: &Options<'_>, diagnostics: 
         Kind::ServiceEntry => service_entry::validate(resource, diagnostics),
         Kind::WorkloadEntry => service_entry::validate_workload(&resource.spec, diagnostics),
         Kind::WorkloadGroup => service_entry::validate_group(resource, diagnostics),
-        Kind::WasmPlugin => wasm_plugin::validate(resource, options, diagnostics),
+        Kind::WasmPlugin => wasm_plugin::validate(resource, diagnostics),
         Kind::EnvoyFilter => wasm_plugin::validate_envoy_filter(resource, diagnostics),
         _ => {}
     }

@@ -12,7 +12,7 @@ pub(crate) use filters::{Class, Surroundings};
 use super::builder::PlanBuilder;
 use super::diagnostic::{Diagnostics, codes};
 use super::document::Span;
-use super::istio::virtual_service;
+use super::istio::{self, virtual_service};
 use super::kind::Kind;
 use super::native::{self, ListenerSpec};
 use super::registry::Registry;
@@ -37,6 +37,8 @@ pub(crate) struct Compiler<'a> {
     pub(crate) options: &'a Options<'a>,
     pub(crate) builder: PlanBuilder,
     pub(crate) diagnostics: &'a mut Diagnostics,
+    /// Clusters that the proxy being compiled may use: Istio's name and the name in the plan.
+    clusters: BTreeMap<String, String>,
     /// Hosts already reported as missing: once is enough.
     missing: BTreeSet<String>,
 }
@@ -67,9 +69,16 @@ pub(crate) fn compile(
 ) -> Plan {
     let registry = Registry::of(catalog, options);
     let builder = PlanBuilder::default();
-    let missing = BTreeSet::new();
-    let mut compiler =
-        Compiler { catalog, registry: &registry, sources, options, builder, diagnostics, missing };
+    let mut compiler = Compiler {
+        catalog,
+        registry: &registry,
+        sources,
+        options,
+        builder,
+        diagnostics,
+        clusters: BTreeMap::new(),
+        missing: BTreeSet::new(),
+    };
     let mut taken = Taken::default();
     for proxy in catalog.of(Kind::Proxy) {
         let workload = native::workload(proxy, options);
@@ -81,6 +90,7 @@ pub(crate) fn compile(
     if catalog.of(Kind::Proxy).is_empty() && !options.require_listeners {
         implicit(&mut compiler);
     }
+    clusters::check_services(&mut compiler);
     clusters::check_destination_rules(&mut compiler);
     virtual_service::check_gateways(catalog, compiler.diagnostics);
     compiler.builder.plan
@@ -127,13 +137,21 @@ fn lower(
             let name = format!("{name}/{port}");
             match gateway::lower(compiler, workload, name, *port, *bind) {
                 Some(listener) => listeners.push(listener),
+                None if istio::gateway::declared_ports(compiler.catalog, workload)
+                    .contains(&port.to_string()) => {}
                 None => {
                     let message = format!(
                         "no HTTP server of a Gateway is on port {port} of this workload; {bind} \
                          stays closed"
                     );
-                    let help = "a Gateway selects a proxy by its labels: spec.selector against \
-                                spec.workload.labels";
+                    let declared = istio::gateway::declared_ports(compiler.catalog, workload);
+                    let help = if declared.is_empty() {
+                        "a Gateway selects a proxy by its labels: spec.selector against \
+                         spec.workload.labels"
+                            .to_owned()
+                    } else {
+                        format!("its Gateways declare: {}", declared.join(", "))
+                    };
                     compiler
                         .diagnostics
                         .report(codes::MISSING_GATEWAY, spec.span, message)
@@ -141,6 +159,9 @@ fn lower(
                 }
             }
         }
+    } else if spec.bind.is_none() && spec.role == Role::Routes {
+        // Its address was refused; what its routes say is checked all the same.
+        native::lower(compiler, proxy, spec);
     } else if let Some(bind) = spec.bind {
         let port = spec.port.unwrap_or_else(|| bind.port());
         let workload = workload.clone();

@@ -143,7 +143,7 @@ fn admit_one(
     let spec = root.get("spec").unwrap_or(&root).clone();
     let kind_name = row.name;
     let resource = Resource { kind: row.kind, kind_name, name, namespace, span, root, spec };
-    istio::validate(&resource, options, diagnostics);
+    istio::validate(&resource, diagnostics);
     if resource.kind == Kind::Proxy {
         native::validate(&resource, diagnostics);
     }
@@ -180,7 +180,7 @@ fn row_of(
         Found::Ignored => {}
         Found::Version(row) => {
             let at = root.get("apiVersion").map_or(span, |version| version.span);
-            let message = format!("`{api_version}` does not serve {kind}; the document is ignored");
+            let message = format!("`{api_version}` does not serve {kind}");
             let versions = row.versions.join(", ");
             let help = format!("{} has the versions {versions}", row.group);
             // Dropping a security policy opens access: never on a misspelt version.
@@ -193,7 +193,8 @@ fn row_of(
                 Some(row) if row.security => codes::UNKNOWN_KIND_STRICT,
                 _ => unknown,
             };
-            let message = format!("unknown kind `{kind}` of `{api_version}`; it is ignored");
+            let done = if code == codes::UNKNOWN_KIND { "; it is ignored" } else { "" };
+            let message = format!("unknown kind `{kind}` of `{api_version}`{done}");
             let reported = diagnostics.report(code, span, message);
             if let Some(row) = near {
                 let version = row.versions.first().copied().unwrap_or("v1");

@@ -173,11 +173,12 @@ impl Walk<'_> {
             _ => return self.wrong_type(node, shape, path),
         };
         if let Some(problem) = problem {
-            self.diagnostics.report(
-                codes::INVALID_VALUE,
-                node.span,
-                format!("`{path}` {problem}, found `{}`", scalar.text),
-            );
+            let found = match scalar.text.as_str() {
+                "" => String::new(),
+                text => format!(", found `{text}`"),
+            };
+            let message = format!("`{path}` {problem}{found}");
+            self.diagnostics.report(codes::INVALID_VALUE, node.span, message);
         }
     }
 
@@ -219,7 +220,7 @@ impl Walk<'_> {
             let wanted = if items.len() < size.0 { "at least" } else { "at most" };
             let limit = if items.len() < size.0 { size.0 } else { size.1 };
             let message =
-                format!("`{path}` must have {wanted} {limit} items, found {}", items.len());
+                format!("`{path}` must have {wanted} {limit} item(s), found {}", items.len());
             self.diagnostics.report(codes::INVALID_VALUE, node.span, message);
         }
         for (index, item) in items.iter().enumerate() {
@@ -379,7 +380,7 @@ pub(crate) fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> O
     let text = text.to_ascii_lowercase();
     names
         .map(|name| (strsim::jaro_winkler(&text, &name.to_ascii_lowercase()), name))
-        .filter(|(similarity, _)| *similarity > 0.88)
+        .filter(|(similarity, _)| *similarity > 0.85)
         .max_by(|one, other| one.0.total_cmp(&other.0))
         .map(|(_, name)| name)
 }

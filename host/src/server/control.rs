@@ -125,6 +125,7 @@ impl Control {
         let shared = Shared {
             registry: Arc::clone(&registry),
             access_log: access_log.clone(),
+            shared_data: Arc::default(),
             peers: Peers::default(),
         };
         let workers = Workers::start(options.workers, shared)?;
@@ -265,6 +266,7 @@ impl Control {
             let canary = Environment {
                 registry,
                 access_log,
+                shared: Arc::default(),
                 ticks: TickSchedule::new(),
                 wall_clock: SystemTime::now,
                 monotonic_clock: Instant::now,

@@ -1,5 +1,6 @@
 //! What a VM gets from outside: metrics, logs, time, randomness. The seam for tests.
 
+use super::shared::Shared;
 use super::ticks::TickSchedule;
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::registry::Registry;
@@ -12,6 +13,8 @@ use std::time::{Instant, SystemTime};
 pub struct Environment {
     pub registry: Arc<Registry>,
     pub access_log: AccessLog,
+    /// Shared data and queues of all plugins.
+    pub shared: Arc<Shared>,
     /// Where root contexts ask for `proxy_on_tick`.
     pub ticks: Rc<TickSchedule>,
     pub wall_clock: fn() -> SystemTime,

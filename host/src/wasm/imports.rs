@@ -3,10 +3,12 @@
 //! All revisions' imports are linked for every module: harmless, and simpler than one set each.
 
 mod buffers;
+mod calls;
 mod headers;
 mod metrics;
 mod properties;
 mod runtime;
+mod shared;
 mod stream;
 mod wasi;
 
@@ -20,6 +22,8 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
     properties::link(linker)?;
     metrics::link(linker)?;
     runtime::link(linker)?;
+    shared::link(linker)?;
+    calls::link(linker)?;
     stream::link(linker)?;
     wasi::link(linker)
 }

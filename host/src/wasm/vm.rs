@@ -40,6 +40,7 @@ struct Callbacks {
     vm_start: Option<TypedFunc<(u32, u32), u32>>,
     configure: Option<TypedFunc<(u32, u32), u32>>,
     tick: Option<TypedFunc<u32, ()>>,
+    queue_ready: Option<TypedFunc<(u32, u32), ()>>,
     foreign_function: Option<TypedFunc<(u32, u32, u32), ()>>,
     request_headers: Option<HeadersCallback>,
     request_body: Option<TypedFunc<(u32, u32, u32), u32>>,
@@ -241,6 +242,12 @@ impl Vm {
         self.call_stream(root, "proxy_on_tick", &callback, root)
     }
 
+    /// A queue this root registered has got an item.
+    pub fn on_queue_ready(&mut self, root: u32, token: u32) -> Result<(), VmError> {
+        let Some(callback) = self.callbacks.queue_ready.clone() else { return Ok(()) };
+        self.call_stream(root, "proxy_on_queue_ready", &callback, (root, token))
+    }
+
     pub fn on_log(&mut self, stream: u32) -> Result<(), VmError> {
         let Some(callback) = self.callbacks.log.clone() else { return Ok(()) };
         self.call_stream(stream, "proxy_on_log", &callback, stream)
@@ -354,6 +361,7 @@ impl Callbacks {
             vm_start: typed(instance, store, "proxy_on_vm_start"),
             configure: typed(instance, store, "proxy_on_configure"),
             tick: typed(instance, store, "proxy_on_tick"),
+            queue_ready: typed(instance, store, "proxy_on_queue_ready"),
             foreign_function: typed(instance, store, "proxy_on_foreign_function"),
             request_headers: headers(instance, store, "proxy_on_request_headers"),
             request_body: typed(instance, store, "proxy_on_request_body"),

@@ -71,7 +71,7 @@ fn a_tab_is_called_a_tab() {
 
 #[test]
 fn a_template_is_called_a_template() {
-    assert!(problem("a: {{ .Values.x }}\n").contains("this is a template"));
+    assert!(problem("a: {{ .Values.x }}\n").contains("render it first"));
 }
 
 #[test]

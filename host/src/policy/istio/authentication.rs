@@ -1,8 +1,8 @@
 //! PeerAuthentication and RequestAuthentication: checked in full, not enforced yet.
 
-use super::{authorization_policy, scope};
+use super::scope;
 use crate::policy::diagnostic::{Diagnostics, codes};
-use crate::policy::document::{Entry, Node};
+use crate::policy::document::Node;
 use crate::policy::resource::Resource;
 
 /// What a reader must know while mutual TLS is not terminated here.
@@ -45,16 +45,9 @@ pub(super) fn validate_peer(policy: &Resource, diagnostics: &mut Diagnostics) {
 }
 
 pub(super) fn validate_request(policy: &Resource, diagnostics: &mut Diagnostics) {
-    authorization_policy::targets(policy, diagnostics);
     for rule in policy.spec.list("jwtRules") {
-        let given = |name: &str| rule.entry(name);
-        let keys: Vec<&Entry> =
-            ["jwksUri", "jwks_uri", "jwks"].iter().filter_map(|name| given(name)).collect();
-        if let [first, second, ..] = keys.as_slice() {
-            let message = format!("`{}` and `{}` exclude each other", first.key, second.key);
-            diagnostics.report(codes::EXCLUSIVE_FIELDS, second.key_span, message);
-        }
-        if given("issuer").is_none() && keys.is_empty() {
+        if !["issuer", "jwksUri", "jwks_uri", "jwks"].iter().any(|name| rule.entry(name).is_some())
+        {
             let message = "a token rule needs `issuer` or `jwksUri`";
             diagnostics.report(codes::MISSING_FIELD, rule.span, message);
         }

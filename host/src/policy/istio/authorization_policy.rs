@@ -5,7 +5,7 @@
 
 mod validate;
 
-pub(crate) use validate::{targets, validate};
+pub(crate) use validate::validate;
 
 use super::scope;
 use crate::plan::chain::FilterRef;

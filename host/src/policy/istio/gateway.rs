@@ -18,6 +18,22 @@ pub(crate) struct Server<'a> {
     pub(crate) https_redirect: bool,
 }
 
+/// Ports of the servers, of any protocol, of the Gateways that select the workload.
+pub(crate) fn declared_ports(catalog: &Catalog, workload: &Workload) -> Vec<String> {
+    let gateways = catalog.of(Kind::Gateway).iter();
+    let selecting =
+        gateways.filter(|gateway| scope::has_labels(gateway.spec.get("selector"), workload));
+    let servers = selecting.flat_map(|gateway| gateway.spec.list("servers"));
+    let mut ports: Vec<u16> = servers.filter_map(port_of).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports.iter().map(u16::to_string).collect()
+}
+
+fn port_of(server: &Node) -> Option<u16> {
+    server.at(&["port", "number"]).and_then(Node::port)
+}
+
 /// Plain HTTP servers on a port of every Gateway that selects the workload.
 pub(crate) fn servers<'a>(catalog: &'a Catalog, workload: &Workload, port: u16) -> Vec<Server<'a>> {
     let gateways = catalog.of(Kind::Gateway).iter();
@@ -28,7 +44,7 @@ pub(crate) fn servers<'a>(catalog: &'a Catalog, workload: &Workload, port: u16) 
         servers.filter(|server| is_plain(server)).map(move |server| (gateway, server))
     });
     of_port
-        .filter(|(_, server)| server.at(&["port", "number"]).and_then(Node::port) == Some(port))
+        .filter(|(_, server)| port_of(server) == Some(port))
         .map(|(gateway, server)| Server {
             gateway,
             hosts: server.texts("hosts"),

@@ -10,10 +10,6 @@ pub(super) fn validate(entry: &Resource, diagnostics: &mut Diagnostics) {
     let spec = &entry.spec;
     export_to(entry, diagnostics);
     let endpoints = spec.list("endpoints");
-    if let (Some(_), Some(other)) = (spec.get("workloadSelector"), spec.entry("endpoints")) {
-        let message = "`endpoints` and `workloadSelector` exclude each other";
-        diagnostics.report(codes::EXCLUSIVE_FIELDS, other.key_span, message);
-    }
     let resolution = spec.text_at("resolution").unwrap_or("NONE");
     if let Some(given) = spec.entry("endpoints")
         && resolution == "NONE"

@@ -6,6 +6,7 @@
 
 mod action;
 mod delegate;
+mod header_values;
 mod matches;
 mod percentages;
 mod validate;

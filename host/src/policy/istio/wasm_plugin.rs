@@ -1,9 +1,8 @@
 //! WasmPlugin: a module in the chain at Istio's phase and priority.
 
-use super::{authorization_policy, scope};
+use super::scope;
 use crate::plan::chain::{FilterRef, OnFailure};
 use crate::plan::plugin::PluginSource;
-use crate::policy::Options;
 use crate::policy::diagnostic::{Diagnostics, codes};
 use crate::policy::document::Node;
 use crate::policy::kind::Kind;
@@ -94,9 +93,8 @@ fn filter(compiler: &mut Compiler<'_>, plugin: &Resource) -> Option<FilterRef> {
     Some(compiler.builder.filter(&name, source, config.unwrap_or_default(), on_failure))
 }
 
-pub(crate) fn validate(plugin: &Resource, _: &Options<'_>, diagnostics: &mut Diagnostics) {
+pub(crate) fn validate(plugin: &Resource, diagnostics: &mut Diagnostics) {
     let spec = &plugin.spec;
-    authorization_policy::targets(plugin, diagnostics);
     let mut names = BTreeSet::new();
     for variable in spec.at(&["vmConfig", "env"]).map_or(&[][..], Node::items) {
         if let Some(name) = variable.get("name")
@@ -132,7 +130,9 @@ pub(crate) fn validate(plugin: &Resource, _: &Options<'_>, diagnostics: &mut Dia
 fn source(plugin: &Resource, diagnostics: &mut Diagnostics) {
     let Some(url) = plugin.spec.get("url") else { return };
     let Some(text) = url.text() else { return };
-    if file_path(text).is_some() || text.is_empty() {
+    let known = ["", "oci", "http", "https"];
+    let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+    if text.is_empty() || !known.contains(&scheme) {
         return;
     }
     let guards = matches!(Phase::of(plugin), Phase::Authn | Phase::Authz);
@@ -153,10 +153,6 @@ fn source(plugin: &Resource, diagnostics: &mut Diagnostics) {
 /// EnvoyFilter is refused anyway; its own contradictions are told as well.
 pub(crate) fn validate_envoy_filter(filter: &Resource, diagnostics: &mut Diagnostics) {
     let spec = &filter.spec;
-    if let (Some(_), Some(targets)) = (spec.get("workloadSelector"), spec.entry("targetRefs")) {
-        let message = "`workloadSelector` and `targetRefs` exclude each other";
-        diagnostics.report(codes::EXCLUSIVE_FIELDS, targets.key_span, message);
-    }
     for matching in spec.list("configPatches").iter().filter_map(|patch| patch.get("match")) {
         let waypoint = matching.text_at("context") == Some("WAYPOINT");
         if waypoint != matching.has("waypoint") {

@@ -19,6 +19,7 @@ pub(crate) fn cluster_name(port: u16, subset: &str, host: &str) -> String {
 /// Adds the clusters of every service that `workload` may call, subsets included.
 pub(super) fn add_services(compiler: &mut Compiler<'_>, workload: &Workload) {
     let registry = compiler.registry;
+    compiler.clusters.clear();
     for service in registry.iter().filter(|service| service.visible_from(&workload.namespace)) {
         let rule = destination_rule::for_service(
             compiler.catalog,
@@ -32,12 +33,20 @@ pub(super) fn add_services(compiler: &mut Compiler<'_>, workload: &Workload) {
         let connect_timeout = rule.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
         for port in &service.ports {
             for (subset, labels) in &subsets {
-                compiler.builder.cluster(Cluster {
-                    name: cluster_name(port.number, subset, &service.host),
+                let name = cluster_name(port.number, subset, &service.host);
+                let mut cluster = Cluster {
+                    name: name.clone(),
                     service: Some(service.cluster_service()),
                     endpoints: service.endpoints(port.number, labels),
                     connect_timeout,
-                });
+                };
+                let known = compiler.builder.plan.clusters.get(&name);
+                if known.is_some_and(|known| *known != cluster) {
+                    // Other rules hold for this workload than for the one that came first.
+                    cluster.name = format!("{name}@{}/{}", workload.namespace, workload.name);
+                }
+                let in_plan = compiler.builder.cluster(cluster);
+                compiler.clusters.insert(name, in_plan);
             }
         }
     }
@@ -58,24 +67,41 @@ impl Compiler<'_> {
             return cluster_name(port, subset.unwrap_or_default(), host);
         };
         let name = cluster_name(port, subset.unwrap_or_default(), &service.host);
+        if let Some(in_plan) = self.clusters.get(&name) {
+            return in_plan.clone();
+        }
         if !service.has_port(port) {
             let ports: Vec<_> = service.ports.iter().map(|port| port.number.to_string()).collect();
             let message = format!("{host} has no port {port}; requests get 503");
             let help = format!("its ports: {}", ports.join(", "));
             self.diagnostics.report(codes::MISSING_SERVICE, span, message).help(help);
-        } else if let Some(subset) = subset
-            && !self.builder.plan.clusters.contains_key(&name)
-        {
+        } else if let Some(subset) = subset {
             self.report_missing_subset(host, subset, span);
+        } else {
+            self.report_missing(host, span);
         }
-        name
+        self.nowhere(name)
     }
 
-    /// Istio takes the port of the listener, which the service does not have.
-    pub(crate) fn report_ambiguous_port(&mut self, host: &str, port: u16, span: Span) {
-        let message = format!("{host} has several ports and none of them is {port}");
+    /// A destination whose port follows from nothing: Istio takes the port of the listener, which
+    /// the service does not have.
+    pub(crate) fn ambiguous_destination(&mut self, host: &str, port: u16, span: Span) -> String {
+        let message =
+            format!("{host} has several ports and none of them is {port}; requests get 503");
         let help = "choose one: destination.port.number";
         self.diagnostics.report(codes::AMBIGUOUS_PORT, span, message).help(help);
+        self.nowhere(cluster_name(port, "", host))
+    }
+
+    /// A name that no cluster has, even if another proxy of this process has one of that name.
+    fn nowhere(&self, name: String) -> String {
+        if self.builder.plan.clusters.contains_key(&name) { format!("{name}@none") } else { name }
+    }
+
+    /// The cluster of a service port for the proxy being compiled.
+    pub(crate) fn service_cluster(&self, port: u16, host: &str) -> String {
+        let name = cluster_name(port, "", host);
+        self.clusters.get(&name).cloned().unwrap_or(name)
     }
 
     fn report_missing(&mut self, host: &str, span: Span) {
@@ -95,6 +121,18 @@ impl Compiler<'_> {
         self.diagnostics
             .report(codes::MISSING_SUBSET, span, message)
             .help("define it in a DestinationRule: spec.subsets[].name and labels");
+    }
+}
+
+/// Services that nobody runs.
+pub(super) fn check_services(compiler: &mut Compiler<'_>) {
+    for service in compiler.registry.iter().filter(|service| !service.host.contains('*')) {
+        if service.instances.is_empty() {
+            let message = format!("no document says who runs {}; requests get 503", service.host);
+            let help = "give it endpoints: ServiceEntry endpoints, EndpointSlice, or Pods that its \
+                        selector finds";
+            compiler.diagnostics.report(codes::NO_ENDPOINTS, service.span, message).help(help);
+        }
     }
 }
 

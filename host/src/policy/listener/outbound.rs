@@ -4,7 +4,6 @@
 //! destination. A proxy that is called by address has only the request: the port named in Host
 //! decides, and without one the service's port 80, else its first.
 
-use super::clusters::cluster_name;
 use super::{Class, Compiler, Surroundings};
 use crate::plan::chain::FilterRef;
 use crate::plan::cluster::Workload;
@@ -64,7 +63,7 @@ struct Attached<'a> {
 /// left out of the younger.
 fn attached<'a>(compiler: &mut Compiler<'a>, workload: &Workload) -> Vec<Attached<'a>> {
     let mut all = Vec::new();
-    let mut seen: Vec<(String, String)> = Vec::new();
+    let mut seen: Vec<(String, &Resource)> = Vec::new();
     for resource in compiler.catalog.of(Kind::VirtualService) {
         let export_to = resource.spec.texts("exportTo");
         if !virtual_service::in_mesh(resource)
@@ -77,13 +76,18 @@ fn attached<'a>(compiler: &mut Compiler<'a>, workload: &Workload) -> Vec<Attache
             let text = node.text().unwrap_or_default();
             let host = host::qualify(text, &resource.namespace, compiler.options);
             if let Some((_, owner)) = seen.iter().find(|(known, _)| *known == host) {
+                // Twice in one document is an error of that document.
+                if std::ptr::eq(*owner, resource) {
+                    continue;
+                }
+                let owner = owner.qualified();
                 let message =
                     format!("{host} belongs to the older VirtualService {owner}; ignored here");
                 let help = "hosts of the mesh are not merged: put all rules into one document";
                 compiler.diagnostics.report(codes::HOST_TAKEN, node.span, message).help(help);
                 continue;
             }
-            seen.push((host.clone(), resource.qualified()));
+            seen.push((host.clone(), resource));
             hosts.push(host);
         }
         all.push(Attached { resource, hosts });
@@ -149,7 +153,7 @@ fn port_routes(
         name: "default".to_owned(),
         matches: Vec::new(),
         chain,
-        cluster: Some(cluster_name(port, "", &service.host)),
+        cluster: Some(compiler.service_cluster(port, &service.host)),
         timeout: None,
         place: Some(compiler.place(service.span)),
     }]

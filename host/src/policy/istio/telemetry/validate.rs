@@ -3,14 +3,12 @@
 use super::{ENVOY, PROMETHEUS, metric_name, tags};
 use crate::policy::diagnostic::{Diagnostics, codes};
 use crate::policy::document::Node;
-use crate::policy::istio::authorization_policy;
 use crate::policy::resource::Resource;
 
 /// Providers that Istio defines without any mesh configuration.
 const PREDEFINED: [&str; 3] = [ENVOY, PROMETHEUS, "stackdriver"];
 
 pub(crate) fn validate(telemetry: &Resource, diagnostics: &mut Diagnostics) {
-    authorization_policy::targets(telemetry, diagnostics);
     let spec = &telemetry.spec;
     for (section, enforced) in
         [("accessLogging", Some(ENVOY)), ("metrics", Some(PROMETHEUS)), ("tracing", None)]

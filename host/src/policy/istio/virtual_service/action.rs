@@ -1,7 +1,7 @@
 //! What a rule does with its requests: the filters after the common ones, and the cluster.
 
 use super::matches::Matching;
-use super::{Rule, Site, percentages};
+use super::{Rule, Site, header_values, percentages};
 use crate::plan::chain::FilterRef;
 use crate::plan::matcher::{PathMatch, RouteMatch};
 use crate::plan::route::Route;
@@ -126,14 +126,13 @@ fn destination(
         .registry
         .find(&host)
         .map(|service| service.ports.iter().map(|port| port.number).collect::<Vec<_>>());
-    let port = given.unwrap_or(match ports.as_deref() {
-        Some([only]) => *only,
-        Some(ports) if !ports.is_empty() && !ports.contains(&site.port) => {
-            compiler.report_ambiguous_port(&host, site.port, node.span);
-            site.port
+    let port = match (given, ports.as_deref()) {
+        (Some(port), _) | (None, Some(&[port])) => port,
+        (None, Some(ports)) if !ports.is_empty() && !ports.contains(&site.port) => {
+            return Some(compiler.ambiguous_destination(&host, site.port, node.span));
         }
-        _ => site.port,
-    });
+        (None, _) => site.port,
+    };
     let subset = destination.get("subset");
     let span = subset.map_or(node.span, |subset| subset.span);
     let subset = subset.and_then(Node::text).filter(|subset| !subset.is_empty());
@@ -268,6 +267,7 @@ fn header_operations(headers: &Node) -> Option<Json> {
         for name in ["set", "add"] {
             let pairs: Map<String, Json> = operations
                 .pairs(name)
+                .filter(|(_, value)| header_values::is_evaluated(value))
                 .map(|(header, value)| (header.to_ascii_lowercase(), json!(value)))
                 .collect();
             if !pairs.is_empty() {

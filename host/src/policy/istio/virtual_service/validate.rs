@@ -1,7 +1,7 @@
 //! Conditions on a VirtualService beyond its table, as Istio's own validation has them.
 
 use super::matches::is_claim;
-use super::percentages;
+use super::{header_values, percentages};
 use crate::policy::diagnostic::{Diagnostics, codes};
 use crate::policy::document::{Entry, Node};
 use crate::policy::host;
@@ -101,7 +101,7 @@ fn http_rule(rule: &Node, mesh: bool, diagnostics: &mut Diagnostics) {
         self::retries(retries, rule.has("timeout"), diagnostics);
     }
     mirrors(rule, diagnostics);
-    headers(rule.get("headers"), diagnostics);
+    header_values::validate(rule.get("headers"), diagnostics);
 }
 
 const ACTIONS: [&str; 4] = ["route", "redirect", "directResponse", "delegate"];
@@ -180,7 +180,7 @@ fn routes(rule: &Node, diagnostics: &mut Diagnostics) {
     let routes = rule.list("route");
     let mut sum = 0;
     for route in routes {
-        headers(route.get("headers"), diagnostics);
+        header_values::validate(route.get("headers"), diagnostics);
         destination(route.get("destination"), diagnostics);
         let Some(weight) = route.get("weight") else { continue };
         let value = weight.integer().unwrap_or(0);
@@ -238,9 +238,9 @@ fn fault(fault: &Node, diagnostics: &mut Diagnostics) {
     percentages::validate(abort.at(&["percentage", "value"]), diagnostics);
     let status = abort.get("httpStatus");
     if let Some(status) = status
-        && status.integer().is_some_and(|code| !(200..=600).contains(&code))
+        && status.integer().is_some_and(|code| !(200..=599).contains(&code))
     {
-        let message = "`httpStatus` must be from 200 to 600";
+        let message = "`httpStatus` must be from 200 to 599";
         diagnostics.report(codes::INVALID_VALUE, status.span, message);
     }
     if status.is_none() && !abort.has("grpcStatus") && !abort.has("http2Error") {
@@ -306,9 +306,9 @@ const BODY_BYTES_MAX: usize = 1 << 20;
 
 fn direct_response(response: &Node, diagnostics: &mut Diagnostics) {
     if let Some(status) = response.get("status")
-        && status.integer().is_some_and(|status| !(200..=600).contains(&status))
+        && status.integer().is_some_and(|status| !(200..=599).contains(&status))
     {
-        let message = "`status` must be from 200 to 600";
+        let message = "`status` must be from 200 to 599";
         diagnostics.report(codes::INVALID_VALUE, status.span, message);
     }
     if let Some(body) = response.at(&["body", "string"])
@@ -325,10 +325,8 @@ fn rewrite(rule: &Node, diagnostics: &mut Diagnostics) {
         let message = "`uri` and `uriRegexRewrite` exclude each other";
         diagnostics.report(codes::EXCLUSIVE_FIELDS, regex.key_span, message);
     }
-    if let Some(pattern) = rewrite.at(&["uriRegexRewrite", "match"])
-        && let Some(problem) = pattern.text().and_then(regex_problem)
-    {
-        diagnostics.report(codes::INVALID_REGEX, pattern.span, problem);
+    if let Some(regex) = rewrite.get("uriRegexRewrite") {
+        regex_rewrite(regex, diagnostics);
     }
     let is_authority = |entry: &&Entry| {
         let name = entry.key.to_ascii_lowercase();
@@ -341,6 +339,42 @@ fn rewrite(rule: &Node, diagnostics: &mut Diagnostics) {
     if let (Some(_), Some(header)) = (authority, set.rev().find(is_authority)) {
         let message = "the authority is set twice: here and in rewrite.authority";
         diagnostics.report(codes::EXCLUSIVE_FIELDS, header.key_span, message);
+    }
+}
+
+fn regex_rewrite(rewrite: &Node, diagnostics: &mut Diagnostics) {
+    let Some(pattern) = rewrite.get("match") else {
+        let message = "`uriRegexRewrite` needs `match`";
+        diagnostics.report(codes::MISSING_FIELD, rewrite.span, message);
+        return;
+    };
+    let text = pattern.text().unwrap_or_default();
+    if let Some(problem) = regex_problem(text) {
+        diagnostics.report(codes::INVALID_REGEX, pattern.span, problem);
+        return;
+    }
+    if text.contains("\\p") || text.contains("\\P") {
+        let message = "classes of Unicode characters cannot be used to rewrite paths";
+        let help = "a path is ASCII: write a class such as [a-z]";
+        diagnostics.report(codes::INVALID_REGEX, pattern.span, message).help(help);
+    }
+    let groups = regex::Regex::new(text).map_or(0, |regex| regex.captures_len());
+    let Some(substitution) = rewrite.get("rewrite") else { return };
+    let mut rest = substitution.text().unwrap_or_default().chars();
+    while let Some(character) = rest.next() {
+        if character != '\\' {
+            continue;
+        }
+        let problem = match rest.next() {
+            Some('\\') => continue,
+            Some(digit) => match digit.to_digit(10) {
+                Some(group) if (group as usize) < groups => continue,
+                Some(group) => format!("`match` has no group {group}"),
+                None => format!("`\\{digit}` is neither a group nor `\\\\`"),
+            },
+            None => "a backslash ends the substitution".to_owned(),
+        };
+        diagnostics.report(codes::INVALID_VALUE, substitution.span, problem);
     }
 }
 
@@ -421,25 +455,4 @@ fn mirrors(rule: &Node, diagnostics: &mut Diagnostics) {
         diagnostics.report(codes::EXCLUSIVE_FIELDS, mirrors.key_span, message);
     }
     percentages::validate(rule.at(&["mirrorPercentage", "value"]), diagnostics);
-}
-
-fn headers(headers: Option<&Node>, diagnostics: &mut Diagnostics) {
-    for direction in ["request", "response"] {
-        let Some(operations) = headers.and_then(|headers| headers.get(direction)) else { continue };
-        for removed in operations.list("remove") {
-            let name = removed.text().unwrap_or("x").to_ascii_lowercase();
-            if name.is_empty() || name.starts_with(':') || name == "host" {
-                let message = format!("`{name}` cannot be removed");
-                diagnostics.report(codes::INVALID_VALUE, removed.span, message);
-            }
-        }
-        for operation in ["set", "add"] {
-            for entry in operations.get(operation).map_or(&[][..], Node::entries) {
-                if entry.key.is_empty() {
-                    let message = "a header needs a name";
-                    diagnostics.report(codes::INVALID_VALUE, entry.key_span, message);
-                }
-            }
-        }
-    }
 }
