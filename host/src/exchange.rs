@@ -25,6 +25,9 @@ use weir_abi::{MapType, StreamType};
 /// One thread owns it. Nobody keeps a borrow across an `.await` or across a guest call.
 pub type SharedExchange = Rc<RefCell<Exchange>>;
 
+/// Wishes of filters that may wait to be carried out.
+const EVENTS_MAX: usize = 256;
+
 /// One direction of the exchange.
 #[derive(Debug)]
 pub struct Message {
@@ -87,8 +90,24 @@ impl Exchange {
     }
 
     /// Queues what the filter at `position` of the chain asked for, and wakes the stream's tasks.
-    pub fn push_event(&mut self, position: usize, event: Event) {
+    ///
+    /// `false` when too much is queued: no filter asks for that in good faith. A reply behind
+    /// another reply is dropped, since the first wins.
+    pub fn push_event(&mut self, position: usize, event: Event) -> bool {
+        let is_reply = |event: &Event| matches!(event, Event::Reply(_) | Event::Close);
+        if is_reply(&event) && self.events.iter().any(|(_, queued)| is_reply(queued)) {
+            return true;
+        }
+        if self.events.len() >= EVENTS_MAX {
+            return false;
+        }
         self.events.push((position, event));
+        self.wake();
+        true
+    }
+
+    /// Has the stream's tasks look at it again.
+    pub fn wake(&mut self) {
         for waker in self.wakers.iter_mut().filter_map(Option::take) {
             waker.wake();
         }

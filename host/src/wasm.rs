@@ -40,6 +40,9 @@ pub enum VmError {
     /// The VM died in another stream's callback.
     #[error("the VM has failed before")]
     Dead,
+    /// Its failures take too much of the worker's time; it is started again when they took less.
+    #[error("held back after too many failures")]
+    HeldBack,
 }
 
 impl VmError {
@@ -52,6 +55,7 @@ impl VmError {
             Self::Deadline { .. } => "deadline",
             Self::Refused { .. } => "refused",
             Self::Dead => "dead",
+            Self::HeldBack => "held_back",
         }
     }
 }

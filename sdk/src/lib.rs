@@ -69,3 +69,8 @@ pub use reply::Reply;
 pub use sample::Percentage;
 pub use timer::Timer;
 pub use weir_abi::pairs::Pairs;
+
+/// The README's filter is compiled as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

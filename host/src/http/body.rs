@@ -139,6 +139,7 @@ impl StreamBody {
             if let Some(deadline) = &mut self.deadline
                 && deadline.as_mut().poll(cx).is_ready()
             {
+                self.stream.note_broken(self.direction, BodyError::Timeout);
                 return Poll::Ready(Some(Err(BodyError::Timeout)));
             }
             if self.filtered && self.stream.is_finished() {
@@ -159,6 +160,7 @@ impl StreamBody {
             }
             let frame = ready!(self.poll_input(cx));
             if let Err(error) = self.deliver(frame) {
+                self.stream.note_broken(self.direction, error);
                 return Poll::Ready(Some(Err(error)));
             }
         }
@@ -170,8 +172,10 @@ impl StreamBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.source {
             Source::Incoming(incoming) => {
-                let frame = ready!(Pin::new(incoming).poll_frame(cx));
-                Poll::Ready(frame.map(|frame| frame.map_err(|_| BodyError::Aborted)))
+                let frame = ready!(Pin::new(&mut *incoming).poll_frame(cx));
+                // hyper asks for no frame past the declared length, so the end comes with the last.
+                self.input_ended = frame.is_none() || incoming.is_end_stream();
+                Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
             }
             Source::Bytes(bytes) => {
                 self.input_ended = true;
@@ -182,10 +186,7 @@ impl StreamBody {
 
     /// Passes what has come through the filters.
     fn deliver(&mut self, frame: Option<Result<Frame<Bytes>, BodyError>>) -> Result<(), BodyError> {
-        let Some(frame) = frame.transpose()? else {
-            self.input_ended = true;
-            return self.data(Bytes::new());
-        };
+        let Some(frame) = frame.transpose()? else { return self.data(Bytes::new()) };
         match frame.into_data() {
             Ok(data) => {
                 self.count(data.len() as u64);

@@ -32,6 +32,8 @@ static SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-serv
 enum Origin {
     Upstream(Answer),
     Reply(LocalReply),
+    /// Nowhere: the client is gone.
+    Nobody(BodyError),
 }
 
 /// What a connection lends to each of its requests.
@@ -149,7 +151,7 @@ impl Forward<'_> {
         }
         let request = match self.request(incoming, end).await {
             Ok(request) => request,
-            Err(reply) => return Origin::Reply(reply),
+            Err(nothing) => return nothing,
         };
         let pools = &self.stream.worker.pools;
         let identity = self.listener.identity.as_ref();
@@ -166,10 +168,12 @@ impl Forward<'_> {
                 Origin::Upstream(answer)
             }
             Err(error) => {
-                let late = self.stream.late_reply.borrow_mut().take();
+                if let Some(broken) = self.stream.request_broken.get() {
+                    return self.body_failed(broken);
+                }
                 exchange.attributes.upstream.failure_reason =
                     error.transport_failure().map(Into::into);
-                Origin::Reply(late.unwrap_or_else(|| failed(&error)))
+                Origin::Reply(failed(&error))
             }
         }
     }
@@ -195,7 +199,7 @@ impl Forward<'_> {
         &self,
         incoming: Incoming,
         end: bool,
-    ) -> Result<Request<RequestBody>, LocalReply> {
+    ) -> Result<Request<RequestBody>, Origin> {
         let body = if end {
             None
         } else {
@@ -221,7 +225,8 @@ impl Forward<'_> {
         let body = body.map_or(RequestBody::Empty, |body| RequestBody::Stream(Box::pin(body)));
         let line = headers.request_line();
         line.and_then(|line| upstream_request(line, map, body)).ok_or_else(|| {
-            LocalReply::new(StatusCode::BAD_REQUEST, "", "invalid_target_after_filters")
+            let details = "invalid_target_after_filters";
+            Origin::Reply(LocalReply::new(StatusCode::BAD_REQUEST, "", details))
         })
     }
 
@@ -229,14 +234,21 @@ impl Forward<'_> {
         self.stream.exchange.borrow().request.headers.map().contains_key(CONTENT_LENGTH)
     }
 
-    fn body_failed(&self, error: BodyError) -> LocalReply {
-        self.stream.late_reply.borrow_mut().take().unwrap_or_else(|| match error {
-            BodyError::Aborted => {
-                LocalReply::new(StatusCode::BAD_REQUEST, "", "request_body_broken")
-                    .flagged(ResponseFlag::DownstreamProtocolError)
+    /// The request's body ended too early: never the fault of upstream.
+    fn body_failed(&self, error: BodyError) -> Origin {
+        if let Some(reply) = self.stream.late_reply.borrow_mut().take() {
+            return Origin::Reply(reply);
+        }
+        match error {
+            BodyError::Aborted => Origin::Nobody(error),
+            BodyError::Malformed => {
+                let reply = LocalReply::new(StatusCode::BAD_REQUEST, "", "request_body_broken");
+                Origin::Reply(reply.flagged(ResponseFlag::DownstreamProtocolError))
             }
-            BodyError::StreamClosed | BodyError::Timeout => LocalReply::plugin_failed(),
-        })
+            BodyError::StreamClosed | BodyError::Timeout => {
+                Origin::Reply(LocalReply::plugin_failed())
+            }
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::exchange::SharedExchange;
 use crate::exchange::reply::LocalReply;
 use crate::filter::chain::{Chain, Step, Timer};
 use crate::snapshot::local::LocalSnapshot;
+use crate::upstream::body::BodyError;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
@@ -24,6 +25,8 @@ pub(super) struct Stream {
     pub(super) worker: Rc<Worker>,
     /// A reply of a filter that held the request body, for the task that waits for upstream.
     pub(super) late_reply: RefCell<Option<LocalReply>>,
+    /// What the client's body ended with, when that was not its end.
+    pub(super) request_broken: Cell<Option<BodyError>>,
     started: Instant,
     timers: RefCell<Vec<(Instant, Timer)>>,
     complete: Cell<bool>,
@@ -44,6 +47,7 @@ impl Stream {
             chain: RefCell::new(chain),
             worker,
             late_reply: RefCell::new(None),
+            request_broken: Cell::new(None),
             started: Instant::now(),
             timers: RefCell::default(),
             complete: Cell::new(false),
@@ -80,6 +84,30 @@ impl Stream {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// A body ended too early: remembers whose fault that was. Flags and details are Envoy's.
+    pub(super) fn note_broken(&self, direction: StreamType, error: BodyError) {
+        if direction != StreamType::HttpResponse {
+            self.request_broken.set(Some(error));
+            return;
+        }
+        let (flag, details) = match error {
+            BodyError::Aborted => (
+                ResponseFlag::UpstreamConnectionTermination,
+                "upstream_reset_after_response_started{connection_termination}",
+            ),
+            BodyError::Malformed => (
+                ResponseFlag::UpstreamProtocolError,
+                "upstream_reset_after_response_started{protocol_error}",
+            ),
+            BodyError::Timeout => (ResponseFlag::UpstreamRequestTimeout, "response_timeout"),
+            // A filter ended it and has said why.
+            BodyError::StreamClosed => return,
+        };
+        let attributes = &mut self.exchange.borrow_mut().attributes;
+        attributes.flags.insert(flag);
+        attributes.details = Some(details.into());
     }
 
     /// The response reached its end, so what follows is not a broken stream.

@@ -114,6 +114,7 @@ async fn run(shared: Shared, mut commands: mpsc::UnboundedReceiver<Command>) {
         ticks: TickSchedule::new(),
         wall_clock: SystemTime::now,
         monotonic_clock: Instant::now,
+        cpu_clock: thread_cpu,
         entropy,
     };
     let mut worker: Option<Rc<Worker>> = None;
@@ -141,6 +142,12 @@ async fn run(shared: Shared, mut commands: mpsc::UnboundedReceiver<Command>) {
             }
         }
     }
+}
+
+/// CPU time this thread has used.
+pub fn thread_cpu() -> Duration {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    used.try_into().unwrap_or_default()
 }
 
 fn entropy(bytes: &mut [u8]) {

@@ -4,7 +4,7 @@ use super::publish::Workers;
 use super::{Options, Request, ServerError};
 use crate::admin;
 use crate::admin::status::Status;
-use crate::http::worker::Shared;
+use crate::http::worker::{Shared, thread_cpu};
 use crate::policy::{self, Source};
 use crate::snapshot::Snapshot;
 use crate::snapshot::build::{BuildError, Builder};
@@ -270,6 +270,7 @@ impl Control {
                 ticks: TickSchedule::new(),
                 wall_clock: SystemTime::now,
                 monotonic_clock: Instant::now,
+                cpu_clock: thread_cpu,
                 entropy: fastrand::fill,
             };
             let read = |source: &_| files.plugin(source);

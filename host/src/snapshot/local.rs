@@ -2,10 +2,10 @@
 
 use super::{ChainId, Snapshot};
 use crate::filter::{Filter, FilterList};
+use crate::plan::chain::FilterRef;
 use crate::wasm::VmError;
 use crate::wasm::environment::Environment;
-use crate::wasm::module::ContentHash;
-use crate::wasm::vm::RootSpec;
+use crate::wasm::vm::{RootSpec, SharedVm};
 use crate::wasm::vms::{Root, Vms};
 use rustc_hash::FxHashMap;
 use std::rc::Rc;
@@ -20,7 +20,6 @@ pub struct LocalSnapshot {
     pub shared: Arc<Snapshot>,
     chains: Vec<FilterList>,
     plugins: FxHashMap<String, Rc<Vms>>,
-    roots: FxHashMap<(ContentHash, String, Arc<str>), Rc<Root>>,
 }
 
 impl LocalSnapshot {
@@ -43,13 +42,12 @@ impl LocalSnapshot {
             shared: Arc::clone(shared),
             chains: Vec::with_capacity(shared.chains.len()),
             plugins,
-            roots: FxHashMap::default(),
         };
         for chain in &shared.chains {
             let mut filters = Vec::with_capacity(chain.len());
             for filter in chain {
-                let Some(vms) = local.plugins.get(&filter.plugin).cloned() else { continue };
-                let root = local.root(&vms, filter, previous)?;
+                let Some(vms) = local.plugins.get(&filter.plugin) else { continue };
+                let root = root(vms, filter)?;
                 filters.push(Filter { root, on_failure: filter.on_failure });
             }
             local.chains.push(filters.into());
@@ -61,33 +59,18 @@ impl LocalSnapshot {
         self.chains.get(id.0).cloned().unwrap_or_default()
     }
 
-    fn root(
-        &mut self,
-        vms: &Rc<Vms>,
-        filter: &crate::plan::chain::FilterRef,
-        previous: Option<&Self>,
-    ) -> Result<Rc<Root>, VmError> {
-        let key = (vms.module().hash, filter.plugin.clone(), Arc::clone(&filter.config));
-        if let Some(root) = self.roots.get(&key) {
-            return Ok(Rc::clone(root));
-        }
-        let kept = previous
-            .and_then(|previous| previous.roots.get(&key))
-            .filter(|root| Rc::ptr_eq(&root.vms, vms));
-        let root = match kept {
-            Some(root) => Rc::clone(root),
-            None => {
-                let spec = RootSpec {
-                    name: filter.name.as_str().into(),
-                    config: Arc::clone(&filter.config),
-                };
-                if self.roots.len() < EAGER_ROOTS_MAX {
-                    vms.lease(&spec)?;
-                }
-                Rc::new(Root { vms: Rc::clone(vms), spec })
-            }
-        };
-        self.roots.insert(key, Rc::clone(&root));
-        Ok(root)
+    /// The VMs that `vm` belongs to, while streams are given it.
+    pub fn owner(&self, vm: &Rc<SharedVm>) -> Option<&Rc<Vms>> {
+        self.plugins.values().find(|vms| vms.is_current(vm))
     }
+}
+
+/// The use of a filter's configuration, its root context ready unless there are very many.
+fn root(vms: &Rc<Vms>, filter: &FilterRef) -> Result<Rc<Root>, VmError> {
+    let name = filter.name.as_str().into();
+    let root = vms.root(RootSpec { name, config: Arc::clone(&filter.config) });
+    if vms.roots() <= EAGER_ROOTS_MAX {
+        vms.lease(&root.spec)?;
+    }
+    Ok(root)
 }

@@ -2,21 +2,37 @@
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use std::error::Error;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// Why a body ended before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    /// The sender's connection ended or its framing broke.
+    /// The sender's connection ended.
     #[error("the sender's body broke off")]
     Aborted,
+    /// The sender's framing broke.
+    #[error("the sender's body is malformed")]
+    Malformed,
     /// The stream was answered or reset while the body was still coming.
     #[error("the stream is over")]
     StreamClosed,
     /// The exchange took longer than its route allows.
     #[error("timeout")]
     Timeout,
+}
+
+impl From<hyper::Error> for BodyError {
+    /// hyper reports broken chunks as `InvalidInput` and `InvalidData`; all else is the connection.
+    fn from(error: hyper::Error) -> Self {
+        let kind = error.source().and_then(|source| source.downcast_ref()).map(io::Error::kind);
+        match kind {
+            Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => Self::Malformed,
+            _ => Self::Aborted,
+        }
+    }
 }
 
 /// A request without a body costs nothing; one with a body is boxed once.

@@ -6,7 +6,7 @@ use wasmtime::{
     Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails,
 };
 
-/// One epoch; deadlines are rounded up to whole ticks.
+/// One epoch: how often a running callback may be looked at.
 pub const TICK: Duration = Duration::from_millis(1);
 
 /// VMs that can exist at once, over all plugins, workers and generations.
@@ -45,9 +45,9 @@ impl Engine {
     }
 }
 
-/// Ticks after which a callback of at most `cpu` is interrupted. One more than fits, since the
-/// first tick may come at once.
-pub(super) fn deadline_ticks(cpu: Duration) -> u64 {
+/// Ticks after which a callback that may use `cpu` more is looked at again. One more than fits,
+/// since the first tick may come at once.
+pub(super) fn ticks(cpu: Duration) -> u64 {
     u64::try_from(cpu.as_millis()).unwrap_or(u64::MAX).div_ceil(TICK.as_millis() as u64) + 1
 }
 

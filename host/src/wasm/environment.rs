@@ -6,7 +6,7 @@ use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::registry::Registry;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// One per worker thread; cloned into every VM.
 #[derive(Clone)]
@@ -19,6 +19,8 @@ pub struct Environment {
     pub ticks: Rc<TickSchedule>,
     pub wall_clock: fn() -> SystemTime,
     pub monotonic_clock: fn() -> Instant,
+    /// CPU time the calling thread has used, from any starting point.
+    pub cpu_clock: fn() -> Duration,
     /// Fills the slice with unpredictable bytes.
     pub entropy: fn(&mut [u8]),
 }

@@ -43,8 +43,84 @@ impl ResourceLimiter for MemoryLimiter {
     }
 }
 
-/// Lines a second a VM may log; the rest is counted and reported once a second.
+/// CPU time of one callback.
+///
+/// Epochs count wall-clock time, which passes while the thread waits for a core or for the host's
+/// disk; a plugin is charged for neither. Reading the thread's clock is a system call, so it is
+/// first read when a callback has run for [`UNMETERED`]; short ones never pay for it.
 #[derive(Debug)]
+pub(super) struct CpuMeter {
+    limit: Duration,
+    /// The thread's CPU clock when metering began.
+    since: Option<Duration>,
+}
+
+/// A callback runs this long at least before it is metered.
+pub(super) const UNMETERED: Duration = Duration::from_millis(1);
+
+impl CpuMeter {
+    pub(super) fn new(limit: Duration) -> Self {
+        Self { limit, since: None }
+    }
+
+    /// What is left at this reading of the thread's CPU clock; `None` when nothing is.
+    pub(super) fn left(&mut self, now: Duration) -> Option<Duration> {
+        let since = *self.since.get_or_insert(now);
+        self.limit.checked_sub(now.saturating_sub(since)).filter(|left| !left.is_zero())
+    }
+
+    pub(super) fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// What was used, rounded up by less than two epochs.
+    pub(super) fn used(&self, now: Duration) -> Duration {
+        UNMETERED + self.since.map_or(Duration::ZERO, |since| now.saturating_sub(since))
+    }
+}
+
+/// What a plugin's failures may cost its worker: a quarter of its time, and this much at once.
+///
+/// Time, not a count: a hundred traps a second of a plugin that restarts in microseconds harm
+/// nobody, while ten endless loops are a fifth of a core.
+#[derive(Debug)]
+pub(super) struct FailureBudget {
+    spent: Duration,
+    /// When `spent` was brought up to date.
+    at: Option<Instant>,
+}
+
+/// Failures cost this much before the plugin is held back.
+const FAILURE_BURST: Duration = Duration::from_millis(250);
+
+/// One part of so many of the worker's time.
+const FAILURE_SHARE: u32 = 4;
+
+impl FailureBudget {
+    pub(super) fn new() -> Self {
+        Self { spent: Duration::ZERO, at: None }
+    }
+
+    pub(super) fn charge(&mut self, now: Instant, cost: Duration) {
+        self.recover(now);
+        self.spent += cost;
+    }
+
+    /// Whether the plugin may be started again.
+    pub(super) fn allows(&mut self, now: Instant) -> bool {
+        self.recover(now);
+        self.spent < FAILURE_BURST
+    }
+
+    fn recover(&mut self, now: Instant) {
+        let before = self.at.replace(now).unwrap_or(now);
+        let recovered = now.saturating_duration_since(before) / FAILURE_SHARE;
+        self.spent = self.spent.saturating_sub(recovered);
+    }
+}
+
+/// Lines a second a VM may log; the rest is counted and reported once a second.
+#[derive(Debug, Clone)]
 pub(super) struct LogBudget {
     per_second: u32,
     window: Option<Instant>,

@@ -1,15 +1,17 @@
 //! What the host knows about a VM while guest code runs in it.
 
 use super::environment::Environment;
-use super::limits::{LogBudget, MemoryLimiter};
+use super::limits::{CpuMeter, LogBudget, MemoryLimiter};
+use super::ticks::TickChange;
 use super::vm::SharedVm;
 use crate::exchange::{Event, SharedExchange};
 use crate::plan::plugin::Limits;
 use crate::telemetry::metric::Metric;
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
-use std::rc::Weak;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::time::Duration;
 use wasmtime::{Memory, TypedFunc};
 use weir_abi::{AbiVersion, MetricType, Status};
 
@@ -32,8 +34,10 @@ pub(super) struct VmState {
     pub(super) environment: Environment,
     pub(super) limits: Limits,
     pub(super) memory: Option<Memory>,
-    pub(super) allocate: Option<TypedFunc<u32, u32>>,
+    pub(super) allocate: Option<Rc<TypedFunc<u32, u32>>>,
     pub(super) limiter: MemoryLimiter,
+    /// Of the callback that runs.
+    pub(super) cpu: CpuMeter,
     pub(super) log_budget: LogBudget,
     /// The VM this state belongs to, for what outlives a call (ticks).
     pub(super) vm: Weak<SharedVm>,
@@ -44,8 +48,12 @@ pub(super) struct VmState {
     pub(super) stream: Option<StreamState>,
     /// `proxy_on_configure` is running with these bytes.
     pub(super) configuration: Option<Bytes>,
-    /// Contexts that called `proxy_done` after having answered false to `proxy_on_done`.
+    /// Root contexts that answered false to `proxy_on_done` and have not called `proxy_done` yet.
+    pub(super) pending_done: Vec<u32>,
+    /// Those that have, to be deleted when the callback that did it returns.
     pub(super) done: Vec<u32>,
+    /// Root contexts that asked for ticks.
+    pub(super) ticking: Vec<u32>,
     pub(super) metrics: MetricTable,
     pub(super) next_timer: u32,
     /// Reused for values on their way into the guest.
@@ -90,8 +98,29 @@ impl VmState {
     /// Queues what the current filter asked for.
     pub(super) fn push_event(&self, event: Event) -> Result<(), Status> {
         let stream = self.stream()?;
-        stream.exchange.borrow_mut().push_event(stream.position, event);
-        Ok(())
+        let queued = stream.exchange.borrow_mut().push_event(stream.position, event);
+        queued.then_some(()).ok_or(Status::InternalFailure)
+    }
+
+    /// Starts, changes or (`None`) stops the ticks of a root context.
+    pub(super) fn set_tick(&mut self, root: u32, period: Option<Duration>) {
+        self.ticking.retain(|ticking| *ticking != root);
+        if period.is_some() {
+            self.ticking.push(root);
+        }
+        self.environment.ticks.push(TickChange { vm: Weak::clone(&self.vm), root, period });
+    }
+
+    /// Has the tasks of every stream look again: this VM will not call back any more.
+    pub(super) fn wake_streams(&self) {
+        for context in self.contexts.values() {
+            if let ContextState::Stream(stream) = context {
+                // The stream that is being looked at needs no waking.
+                if let Ok(mut exchange) = stream.exchange.try_borrow_mut() {
+                    exchange.wake();
+                }
+            }
+        }
     }
 }
 

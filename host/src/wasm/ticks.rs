@@ -42,7 +42,11 @@ impl TickSchedule {
     }
 
     pub(super) fn push(&self, change: TickChange) {
-        self.changes.borrow_mut().push(change);
+        let mut changes = self.changes.borrow_mut();
+        // A plugin may change its mind any number of times before anybody looks.
+        changes.retain(|before| before.root != change.root || !before.vm.ptr_eq(&change.vm));
+        changes.push(change);
+        drop(changes);
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }

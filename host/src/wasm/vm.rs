@@ -3,9 +3,9 @@
 //! A VM that trapped is dead: its memory may be torn, so it is never entered again.
 
 use super::VmError;
-use super::engine::deadline_ticks;
+use super::engine::ticks;
 use super::environment::Environment;
-use super::limits::{LogBudget, MemoryLimiter};
+use super::limits::{CpuMeter, LogBudget, MemoryLimiter, UNMETERED};
 use super::module::Module;
 use super::state::{ContextState, MetricTable, StreamState, VmState};
 use crate::exchange::SharedExchange;
@@ -15,14 +15,16 @@ use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
-use wasmtime::{Instance, Store, Trap, TypedFunc, WasmParams, WasmResults};
+use wasmtime::{
+    Instance, Store, StoreContextMut, Trap, TypedFunc, UpdateDeadline, WasmParams, WasmResults,
+};
 use weir_abi::{Action, StreamType};
 
 /// A VM and who may enter it: one call at a time, never across an `.await`.
 pub type SharedVm = RefCell<Vm>;
 
 /// A configuration of a module: one root context in each VM.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RootSpec {
     /// `plugin_name`, `plugin_root_id`. The first filter to bring this configuration names it.
     pub name: Arc<str>,
@@ -31,26 +33,30 @@ pub struct RootSpec {
 
 /// `proxy_on_*_headers` lost its end-of-stream argument in 0.1.0.
 enum HeadersCallback {
-    WithoutEnd(TypedFunc<(u32, u32), u32>),
-    WithEnd(TypedFunc<(u32, u32, u32), u32>),
+    WithoutEnd(Callback<(u32, u32), u32>),
+    WithEnd(Callback<(u32, u32, u32), u32>),
 }
 
+/// Shared, because a clone of wasmtime's handle counts references of its type with atomics, and one
+/// is taken for every call.
+type Callback<P, R> = Rc<TypedFunc<P, R>>;
+
 struct Callbacks {
-    context_create: Option<TypedFunc<(u32, u32), ()>>,
-    vm_start: Option<TypedFunc<(u32, u32), u32>>,
-    configure: Option<TypedFunc<(u32, u32), u32>>,
-    tick: Option<TypedFunc<u32, ()>>,
-    queue_ready: Option<TypedFunc<(u32, u32), ()>>,
-    foreign_function: Option<TypedFunc<(u32, u32, u32), ()>>,
+    context_create: Option<Callback<(u32, u32), ()>>,
+    vm_start: Option<Callback<(u32, u32), u32>>,
+    configure: Option<Callback<(u32, u32), u32>>,
+    tick: Option<Callback<u32, ()>>,
+    queue_ready: Option<Callback<(u32, u32), ()>>,
+    foreign_function: Option<Callback<(u32, u32, u32), ()>>,
     request_headers: Option<HeadersCallback>,
-    request_body: Option<TypedFunc<(u32, u32, u32), u32>>,
-    request_trailers: Option<TypedFunc<(u32, u32), u32>>,
+    request_body: Option<Callback<(u32, u32, u32), u32>>,
+    request_trailers: Option<Callback<(u32, u32), u32>>,
     response_headers: Option<HeadersCallback>,
-    response_body: Option<TypedFunc<(u32, u32, u32), u32>>,
-    response_trailers: Option<TypedFunc<(u32, u32), u32>>,
-    log: Option<TypedFunc<u32, ()>>,
-    done: Option<TypedFunc<u32, u32>>,
-    delete: Option<TypedFunc<u32, ()>>,
+    response_body: Option<Callback<(u32, u32, u32), u32>>,
+    response_trailers: Option<Callback<(u32, u32), u32>>,
+    log: Option<Callback<u32, ()>>,
+    done: Option<Callback<u32, u32>>,
+    delete: Option<Callback<u32, ()>>,
 }
 
 pub struct Vm {
@@ -61,11 +67,37 @@ pub struct Vm {
     next_context: u32,
     started: bool,
     dead: bool,
+    /// CPU of the callback it died in.
+    last_cpu: Duration,
+}
+
+/// What a plugin on a worker keeps when its VM is replaced, so that dying wins it nothing.
+struct Allowance {
+    log_budget: LogBudget,
+    metrics: MetricTable,
 }
 
 impl Vm {
     /// Instantiates the module and runs its start functions.
     pub fn start(module: &Arc<Module>, environment: Environment) -> Result<Rc<SharedVm>, VmError> {
+        let log_budget = LogBudget::new(module.limits.log_lines_per_second_max);
+        let allowance = Allowance { log_budget, metrics: MetricTable::default() };
+        Self::launch(module, environment, allowance)
+    }
+
+    /// A fresh VM in place of this dead one.
+    pub fn restart(&mut self) -> Result<Rc<SharedVm>, VmError> {
+        let state = self.store.data_mut();
+        let metrics = std::mem::take(&mut state.metrics);
+        let allowance = Allowance { log_budget: state.log_budget.clone(), metrics };
+        Self::launch(&self.module, state.environment.clone(), allowance)
+    }
+
+    fn launch(
+        module: &Arc<Module>,
+        environment: Environment,
+        allowance: Allowance,
+    ) -> Result<Rc<SharedVm>, VmError> {
         let limits = &module.limits;
         let state = VmState {
             plugin: Arc::clone(&module.plugin),
@@ -75,30 +107,37 @@ impl Vm {
             memory: None,
             allocate: None,
             limiter: MemoryLimiter::new(limits),
-            log_budget: LogBudget::new(limits.log_lines_per_second_max),
+            cpu: CpuMeter::new(limits.configure_cpu_max),
+            log_budget: allowance.log_budget,
             vm: Weak::new(),
             contexts: FxHashMap::default(),
             effective: 0,
             stream: None,
             configuration: None,
+            pending_done: Vec::new(),
             done: Vec::new(),
-            metrics: MetricTable::default(),
+            ticking: Vec::new(),
+            metrics: allowance.metrics,
             next_timer: 1,
             scratch: Vec::new(),
             last_error: None,
         };
         let mut store = Store::new(&module.engine.wasmtime, state);
         store.limiter(|state| &mut state.limiter);
-        store.set_epoch_deadline(deadline_ticks(limits.configure_cpu_max));
-        let instance = module
-            .pre
-            .instantiate(&mut store)
-            .map_err(|error| VmError::Instantiate(format!("{error:#}")))?;
+        store.epoch_deadline_callback(look);
+        store.set_epoch_deadline(ticks(UNMETERED));
+        let instance = module.pre.instantiate(&mut store).map_err(|error| {
+            if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
+                let (callback, limit) = ("the start function", limits.configure_cpu_max);
+                return VmError::Deadline { callback, limit };
+            }
+            VmError::Instantiate(format!("{error:#}"))
+        })?;
         store.data_mut().memory = instance.get_memory(&mut store, "memory");
         let allocate = instance
             .get_typed_func(&mut store, "proxy_on_memory_allocate")
             .or_else(|_| instance.get_typed_func(&mut store, "malloc"));
-        store.data_mut().allocate = allocate.ok();
+        store.data_mut().allocate = allocate.ok().map(Rc::new);
         let callbacks = Callbacks::of(&instance, &mut store);
         let mut vm = Self {
             store,
@@ -108,6 +147,7 @@ impl Vm {
             next_context: 1,
             started: false,
             dead: false,
+            last_cpu: Duration::ZERO,
         };
         vm.initialize(&instance)?;
         let vm = Rc::new(RefCell::new(vm));
@@ -121,6 +161,29 @@ impl Vm {
 
     pub fn is_dead(&self) -> bool {
         self.dead
+    }
+
+    /// Contexts that were created and not deleted yet, roots included.
+    pub fn contexts(&self) -> usize {
+        self.store.data().contexts.len()
+    }
+
+    /// CPU of the callback this VM died in.
+    pub(super) fn last_cpu(&self) -> Duration {
+        self.last_cpu
+    }
+
+    /// Configurations whose root context asked for ticks.
+    pub(super) fn ticking_roots(&self) -> Vec<RootSpec> {
+        let state = self.store.data();
+        let ticking = self.roots.iter().filter(|(_, root)| state.ticking.contains(root));
+        let spec = |(config, root): (&Arc<str>, &u32)| match state.contexts.get(root) {
+            Some(ContextState::Root { name }) => {
+                Some(RootSpec { name: Arc::clone(name), config: Arc::clone(config) })
+            }
+            _ => None,
+        };
+        ticking.filter_map(spec).collect()
     }
 
     /// The root context of a configuration, created and configured when this VM first needs it.
@@ -148,8 +211,10 @@ impl Vm {
             let accepted = self.call(root, "proxy_on_configure", cpu, &configure, (root, len));
             self.store.data_mut().configuration = None;
             if accepted? == 0 {
-                self.store.data_mut().contexts.remove(&root);
-                return Err(self.refusal("proxy_on_configure"));
+                let refusal = self.refusal("proxy_on_configure");
+                // The plugin has made a context of its own, which it must forget as well.
+                self.delete(root)?;
+                return Err(refusal);
             }
         }
         self.roots.insert(Arc::clone(&spec.config), root);
@@ -237,13 +302,20 @@ impl Vm {
         self.call_stream(stream, "proxy_on_foreign_function", &callback, (stream, timer, 0))
     }
 
+    /// Does nothing for a root context that is gone.
     pub fn on_tick(&mut self, root: u32) -> Result<(), VmError> {
+        if !self.store.data().contexts.contains_key(&root) {
+            return Ok(());
+        }
         let Some(callback) = self.callbacks.tick.clone() else { return Ok(()) };
         self.call_stream(root, "proxy_on_tick", &callback, root)
     }
 
-    /// A queue this root registered has got an item.
+    /// A queue this root registered has got an item. Does nothing for a root that is gone.
     pub fn on_queue_ready(&mut self, root: u32, token: u32) -> Result<(), VmError> {
+        if !self.store.data().contexts.contains_key(&root) {
+            return Ok(());
+        }
         let Some(callback) = self.callbacks.queue_ready.clone() else { return Ok(()) };
         self.call_stream(root, "proxy_on_queue_ready", &callback, (root, token))
     }
@@ -253,28 +325,42 @@ impl Vm {
         self.call_stream(stream, "proxy_on_log", &callback, stream)
     }
 
-    /// Ends a context: `proxy_on_done`, then `proxy_on_delete` at once or when the plugin calls
-    /// `proxy_done`.
+    /// Ends a stream context: `proxy_on_done`, whose answer means nothing here as in Envoy, then
+    /// `proxy_on_delete`.
     pub fn close(&mut self, context: u32) -> Result<(), VmError> {
-        if let Some(callback) = self.callbacks.done.clone()
-            && self.call_stream(context, "proxy_on_done", &callback, context)? == 0
-        {
-            return Ok(());
+        if let Some(callback) = self.callbacks.done.clone() {
+            self.call_stream(context, "proxy_on_done", &callback, context)?;
         }
         self.delete(context)
     }
 
-    /// Forgets a root context that no chain uses any more.
+    /// Ends a root context that no chain uses any more. One that answers false to `proxy_on_done`
+    /// is deleted when it calls `proxy_done`.
     pub fn close_root(&mut self, config: &str) -> Result<(), VmError> {
-        match self.roots.remove(config) {
-            Some(root) => self.close(root),
-            None => Ok(()),
+        let Some(root) = self.roots.remove(config) else { return Ok(()) };
+        if let Some(callback) = self.callbacks.done.clone() {
+            self.store.data_mut().pending_done.push(root);
+            let done = self.call_stream(root, "proxy_on_done", &callback, root)?;
+            if done == 0 {
+                return Ok(());
+            }
+            self.store.data_mut().pending_done.retain(|pending| *pending != root);
         }
+        self.delete(root)
     }
 
+    /// Once for each context: a second call finds nothing.
     fn delete(&mut self, context: u32) -> Result<(), VmError> {
+        let state = self.store.data_mut();
+        if !state.contexts.contains_key(&context) {
+            return Ok(());
+        }
+        if state.ticking.contains(&context) {
+            state.set_tick(context, None);
+        }
+        let cpu = self.module.limits.callback_cpu_max;
         let deleted = match self.callbacks.delete.clone() {
-            Some(callback) => self.call_stream(context, "proxy_on_delete", &callback, context),
+            Some(callback) => self.call(context, "proxy_on_delete", cpu, &callback, context),
             None => Ok(()),
         };
         self.store.data_mut().contexts.remove(&context);
@@ -296,9 +382,14 @@ impl Vm {
     }
 
     fn create_context(&mut self, state: ContextState) -> u32 {
+        let contexts = &mut self.store.data_mut().contexts;
+        // Numbers come round after four billion streams; roots live longer than that.
+        while contexts.contains_key(&self.next_context) {
+            self.next_context = self.next_context.wrapping_add(1).max(1);
+        }
         let context = self.next_context;
-        self.next_context = self.next_context.wrapping_add(1).max(1);
-        self.store.data_mut().contexts.insert(context, state);
+        self.next_context = context.wrapping_add(1).max(1);
+        contexts.insert(context, state);
         context
     }
 
@@ -335,23 +426,42 @@ impl Vm {
         if self.dead {
             return Err(VmError::Dead);
         }
-        self.store.data_mut().enter(context);
-        self.store.set_epoch_deadline(deadline_ticks(cpu));
+        let state = self.store.data_mut();
+        state.enter(context);
+        state.cpu = CpuMeter::new(cpu);
+        self.store.set_epoch_deadline(ticks(UNMETERED));
         let result = function.call(&mut self.store, arguments);
         self.store.data_mut().stream = None;
-        result.map_err(|error| {
-            self.dead = true;
-            if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
-                return VmError::Deadline { callback, limit: cpu };
-            }
-            let memory = if self.store.data().limiter.refused {
-                format!(" (memory limit of {} bytes reached)", self.module.limits.memory_bytes_max)
-            } else {
-                String::new()
-            };
-            VmError::Trap { callback, message: format!("{error:#}{memory}") }
-        })
+        result.map_err(|error| self.die(callback, &error))
     }
+
+    /// The guest did not come back: what of it may be told, and nobody enters it again.
+    #[cold]
+    fn die(&mut self, callback: &'static str, error: &wasmtime::Error) -> VmError {
+        self.dead = true;
+        let state = self.store.data();
+        self.last_cpu = state.cpu.used((state.environment.cpu_clock)());
+        state.wake_streams();
+        if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
+            return VmError::Deadline { callback, limit: state.cpu.limit() };
+        }
+        let memory = if state.limiter.refused {
+            format!(" (memory limit of {} bytes reached)", self.module.limits.memory_bytes_max)
+        } else {
+            String::new()
+        };
+        VmError::Trap { callback, message: format!("{error:#}{memory}") }
+    }
+}
+
+/// Called when a callback has run long enough to be looked at.
+fn look(mut context: StoreContextMut<'_, VmState>) -> wasmtime::Result<UpdateDeadline> {
+    let state = context.data_mut();
+    let now = (state.environment.cpu_clock)();
+    Ok(match state.cpu.left(now) {
+        Some(left) => UpdateDeadline::Continue(ticks(left)),
+        None => UpdateDeadline::Interrupt,
+    })
 }
 
 impl Callbacks {
@@ -380,8 +490,8 @@ fn typed<P: WasmParams, R: WasmResults>(
     instance: &Instance,
     store: &mut Store<VmState>,
     name: &str,
-) -> Option<TypedFunc<P, R>> {
-    instance.get_typed_func(store, name).ok()
+) -> Option<Callback<P, R>> {
+    instance.get_typed_func(store, name).ok().map(Rc::new)
 }
 
 fn headers(instance: &Instance, store: &mut Store<VmState>, name: &str) -> Option<HeadersCallback> {

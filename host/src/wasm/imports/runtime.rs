@@ -5,8 +5,6 @@ use crate::wasm::memory::{
     HostResult, read, return_bytes, slice, split, status_code, write_u32, write_u64,
 };
 use crate::wasm::state::VmState;
-use crate::wasm::ticks::TickChange;
-use std::rc::Weak;
 use std::time::{Duration, SystemTime};
 use wasmtime::{Caller, Linker};
 use weir_abi::{LogLevel, Status, extension};
@@ -33,8 +31,8 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "env",
         "proxy_set_tick_period_milliseconds",
-        |caller: Caller<'_, VmState>, milliseconds: u32| {
-            set_tick_period(caller.data(), milliseconds);
+        |mut caller: Caller<'_, VmState>, milliseconds: u32| {
+            set_tick_period(caller.data_mut(), milliseconds);
             Status::Ok.code()
         },
     )?;
@@ -52,9 +50,7 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
         },
     )?;
     linker.func_wrap("env", "proxy_done", |mut caller: Caller<'_, VmState>| {
-        let context = caller.data().effective;
-        caller.data_mut().done.push(context);
-        Status::Ok.code()
+        done(caller.data_mut()).code()
     })?;
     linker.func_wrap(
         "env",
@@ -115,10 +111,20 @@ pub(super) fn write_line(state: &mut VmState, level: LogLevel, line: &str) {
     }
 }
 
-fn set_tick_period(state: &VmState, milliseconds: u32) {
+fn set_tick_period(state: &mut VmState, milliseconds: u32) {
     let period = (milliseconds > 0).then(|| Duration::from_millis(u64::from(milliseconds)));
-    let vm = Weak::clone(&state.vm);
-    state.environment.ticks.push(TickChange { vm, root: state.root(), period });
+    state.set_tick(state.root(), period);
+}
+
+/// Ends a context that answered false to `proxy_on_done`; from any other it means nothing.
+fn done(state: &mut VmState) -> Status {
+    let context = state.effective;
+    let Some(at) = state.pending_done.iter().position(|pending| *pending == context) else {
+        return Status::NotFound;
+    };
+    state.pending_done.swap_remove(at);
+    state.done.push(context);
+    Status::Ok
 }
 
 fn call_foreign_function(
