@@ -12,6 +12,7 @@
 #![allow(dead_code, unreachable_pub, reason = "one toolbox for every module of the suite")]
 
 pub mod client;
+pub mod mesh;
 pub mod origin;
 pub mod ports;
 
@@ -92,6 +93,12 @@ impl Proxy {
             workers: 1,
             drain: Duration::from_secs(2),
         }
+    }
+
+    /// The mesh of [`mesh::MESH`] with these rules for the host `svc`, and its three origins.
+    pub fn mesh(rules: &str) -> Self {
+        let proxy = Self::with(mesh::MESH).file("rules.yaml", &mesh::virtual_service(rules));
+        proxy.origin("v1").origin("v2").origin("other")
     }
 
     /// One more document file.
@@ -190,6 +197,8 @@ impl Proxy {
             namespace: "default".into(),
             workers: self.workers,
             admin: SocketAddr::from(([127, 0, 0, 1], 0)),
+            // Compiled once for all tests; a module is its content.
+            module_cache: Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("modules")),
             drain: self.drain,
             signals: false,
         })?;
@@ -215,6 +224,11 @@ impl Running {
 
     pub fn request(&self, method: &str, path: &str) -> Request {
         Request::new(self.address("main"), method, path)
+    }
+
+    /// GET on `{main}` for the host `svc` of [`mesh::MESH`].
+    pub fn svc(&self, path: &str) -> Request {
+        self.request("GET", path).host("svc")
     }
 
     /// A keep-alive connection to a listener.
@@ -249,6 +263,17 @@ impl Running {
         let metrics = self.admin("/metrics").text();
         let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         value.map_or(0, |value| value.parse().unwrap())
+    }
+
+    /// Sum over the lines of a family whose labels contain `label`.
+    pub fn metric_sum(&self, family: &str, label: &str) -> u64 {
+        let metrics = self.admin("/metrics").text();
+        let lines = metrics.lines().filter_map(|line| line.strip_prefix(family)?.strip_prefix('{'));
+        let values = lines.filter(|line| line.contains(label)).filter_map(|line| {
+            let (_, value) = line.rsplit_once(' ')?;
+            value.parse::<u64>().ok()
+        });
+        values.sum()
     }
 
     /// Saves a file beside the documents; placeholders are filled in.

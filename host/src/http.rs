@@ -1,6 +1,7 @@
 //! The data plane: sockets in, sockets out. `request::handle` is the function to read.
 
 pub mod body;
+mod callout;
 pub mod canonical;
 mod connection;
 mod forwarded;

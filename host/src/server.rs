@@ -11,6 +11,7 @@ use crate::snapshot::build::BuildError;
 use crate::snapshot::source::{Files, SourceError};
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -26,6 +27,8 @@ pub struct Options {
     pub namespace: String,
     /// Worker threads; at least one.
     pub workers: usize,
+    /// Folder of compiled modules; without one, every start compiles.
+    pub module_cache: Option<PathBuf>,
     /// Where the admin endpoints listen; port 0 lets the system choose.
     pub admin: SocketAddr,
     /// How long requests in flight may take to finish when stopping.

@@ -3,6 +3,8 @@
 //! Sans-io: a callback goes in, an [`Action`](weir_abi::Action) and queued
 //! [`Event`](crate::exchange::Event)s come out. Nothing here opens a socket or awaits.
 
+pub mod cache;
+pub mod callouts;
 pub mod engine;
 pub mod environment;
 mod imports;

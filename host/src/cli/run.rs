@@ -33,6 +33,9 @@ pub(super) struct Arguments {
     /// Folder where a file named as a built-in, e.g. `fault.wasm`, replaces it.
     #[arg(long, value_name = "DIR")]
     plugins: Option<PathBuf>,
+    /// Folder of compiled modules; `off` compiles at every start.
+    #[arg(long, env = "WEIR_MODULE_CACHE", value_name = "DIR")]
+    module_cache: Option<PathBuf>,
     /// How long requests in flight may take when stopping, in seconds.
     #[arg(long, default_value_t = 30, value_name = "SECONDS")]
     drain: u64,
@@ -47,6 +50,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         mode,
         namespace: arguments.documents.namespace,
         workers: arguments.workers.map_or_else(cores, usize::from),
+        module_cache: module_cache(arguments.module_cache),
         admin: arguments.admin,
         drain: Duration::from_secs(arguments.drain),
         signals: true,
@@ -62,6 +66,19 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Ok(EXIT_DATA.into())
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// `$XDG_CACHE_HOME/weir`, or below the home folder; none for a user without either.
+fn module_cache(asked: Option<PathBuf>) -> Option<PathBuf> {
+    let from = |variable| std::env::var_os(variable).filter(|value| !value.is_empty());
+    match asked {
+        Some(folder) if folder.as_os_str() == "off" => None,
+        Some(folder) => Some(folder),
+        None => from("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| Some(PathBuf::from(from("HOME")?).join(".cache")))
+            .map(|cache| cache.join("weir")),
     }
 }
 
@@ -82,6 +99,7 @@ pub(super) fn demo(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
         mode: Mode::Compat,
         namespace: "default".to_owned(),
         workers: 2,
+        module_cache: module_cache(None),
         admin: running.admin,
         drain: Duration::from_secs(5),
         signals: !arguments.tour,

@@ -52,6 +52,10 @@ pub struct Upstream {
     pub destination: Option<Bytes>,
 }
 
+/// Names and values that the filters of one stream may store.
+const CUSTOM_BYTES_MAX: usize = 256 << 10;
+const CUSTOM_NAMES_MAX: usize = 128;
+
 #[derive(Debug)]
 pub struct Attributes {
     pub connection: Rc<Connection>,
@@ -99,6 +103,19 @@ impl Attributes {
             flags: ResponseFlags::default(),
             custom: FxHashMap::default(),
         }
+    }
+
+    /// Keeps a property of a filter; `false` when the stream's filters have stored too much.
+    pub fn store(&mut self, path: &[u8], value: &[u8]) -> bool {
+        let others = self.custom.iter().filter(|(name, _)| name.as_slice() != path);
+        let bytes: usize = others.map(|(name, value)| name.len() + value.len()).sum();
+        if bytes + path.len() + value.len() > CUSTOM_BYTES_MAX
+            || self.custom.len() >= CUSTOM_NAMES_MAX && !self.custom.contains_key(path)
+        {
+            return false;
+        }
+        self.custom.insert(path.to_vec(), Bytes::copy_from_slice(value));
+        true
     }
 }
 

@@ -34,6 +34,16 @@ impl BodyBuffer {
         }
     }
 
+    /// Puts bytes that were held back in front of those that came since.
+    pub fn put_before(&mut self, front: Bytes) {
+        if front.is_empty() {
+            return;
+        }
+        let behind = self.take();
+        self.frame = front;
+        self.push(behind);
+    }
+
     /// Replaces `start..start + len` by `data`; both ends are clamped to the buffer, so a start
     /// behind the end appends.
     pub fn splice(&mut self, start: usize, len: usize, data: &[u8]) {
@@ -73,7 +83,9 @@ impl BodyBuffer {
 
     fn hold(&mut self) -> &mut BytesMut {
         let frame = std::mem::take(&mut self.frame);
-        self.held.get_or_insert_with(|| BytesMut::from(&*frame))
+        // Bytes nobody else has are grown in place: a body held in many frames is copied once.
+        let owned = || frame.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&*shared));
+        self.held.get_or_insert_with(owned)
     }
 }
 

@@ -27,7 +27,7 @@ pub struct RequestLine {
     pub path: HeaderValue,
 }
 
-/// A name or value that may not go on the wire (RFC 9110 §5.1, §5.5).
+/// A name or value that may not go on the wire (RFC 9110 §5.1, §5.5), or one too many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidHeader;
 
@@ -107,7 +107,8 @@ impl Headers {
             return Ok(());
         }
         let (name, value) = parse(name, value)?;
-        self.map_mut().append(name, value);
+        self.make_room(&name, &value)?;
+        self.map_mut().try_append(name, value).map_err(|_| InvalidHeader)?;
         Ok(())
     }
 
@@ -117,7 +118,8 @@ impl Headers {
             return Ok(());
         }
         let (name, value) = parse(name, value)?;
-        self.map_mut().insert(name, value);
+        self.make_room(&name, &value)?;
+        self.map_mut().try_insert(name, value).map_err(|_| InvalidHeader)?;
         Ok(())
     }
 
@@ -200,6 +202,13 @@ impl Headers {
         out
     }
 
+    /// Whether one more line fits. A map larger than the ABI can carry helps nobody.
+    fn make_room(&self, name: &HeaderName, value: &HeaderValue) -> Result<(), InvalidHeader> {
+        let bytes = self.byte_size() + name.as_str().len() + value.len();
+        let fits = self.len() < pairs::PAIRS_MAX && bytes <= pairs::PAIRS_BYTES_MAX;
+        if fits { Ok(()) } else { Err(InvalidHeader) }
+    }
+
     fn pseudo_value(&self, name: &[u8]) -> Option<&[u8]> {
         match &self.pseudo {
             Pseudo::Request(line) => match name {
@@ -228,7 +237,12 @@ impl Headers {
                 _ => return Ok(false),
             },
             Pseudo::Response(status) if name == b":status" => {
-                *status = StatusCode::from_bytes(value).map_err(|_| InvalidHeader)?;
+                let code = StatusCode::from_bytes(value).map_err(|_| InvalidHeader)?;
+                // 1xx would leave the client waiting for the real answer.
+                if code.is_informational() {
+                    return Err(InvalidHeader);
+                }
+                *status = code;
             }
             Pseudo::Response(_) | Pseudo::None => return Ok(false),
         }

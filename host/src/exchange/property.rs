@@ -7,7 +7,6 @@
 use super::attributes::Attributes;
 use super::headers::Headers;
 use super::{Exchange, Message};
-use bytes::Bytes;
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
@@ -31,9 +30,17 @@ impl Exchange {
     /// The value at `path`, its segments separated by NUL bytes (one trailing NUL is tolerated).
     pub fn property(&self, path: &[u8]) -> Answer<'_> {
         let path = path.strip_suffix(&[0]).unwrap_or(path);
-        if let Some(value) = self.attributes.custom.get(path) {
-            return Ok(value.as_ref().into());
+        match self.attribute(path) {
+            // A name of ours always means ours: a filter cannot pass off a caller's identity.
+            Err(PropertyError::NotFound) if !is_reserved(path) => {
+                let custom = self.attributes.custom.get(path);
+                custom.map(|value| value.as_ref().into()).ok_or(NOT_FOUND)
+            }
+            answer => answer,
         }
+    }
+
+    fn attribute(&self, path: &[u8]) -> Answer<'_> {
         let mut segments = path.split(|byte| *byte == 0);
         let root = segments.next().unwrap_or_default();
         let Some(field) = segments.next() else { return self.top_level(root) };
@@ -57,7 +64,7 @@ impl Exchange {
 
     /// Stores a filter's own property, or carries out one of Weir's (`weir.cluster` …).
     ///
-    /// `false` when the value means nothing for a name of ours.
+    /// `false` when the value means nothing for a name of ours, or when too much is stored.
     pub fn set_property(&mut self, path: &[u8], value: &[u8]) -> bool {
         let path = path.strip_suffix(&[0]).unwrap_or(path);
         if path == extension::CLUSTER_PROPERTY.as_bytes() {
@@ -69,7 +76,7 @@ impl Exchange {
             let Some(flag) = flag else { return false };
             self.attributes.flags.insert(flag);
         } else {
-            self.attributes.custom.insert(path.to_vec(), Bytes::copy_from_slice(value));
+            return self.attributes.store(path, value);
         }
         true
     }
@@ -213,6 +220,22 @@ impl Exchange {
             _ => Err(NOT_FOUND),
         }
     }
+}
+
+/// Names whose whole tree is the host's.
+fn is_reserved(path: &[u8]) -> bool {
+    let root = path.split(|byte| *byte == 0).next().unwrap_or_default();
+    let tree: &[&[u8]] = &[
+        b"request",
+        b"response",
+        b"source",
+        b"destination",
+        b"connection",
+        b"upstream",
+        b"xds",
+        b"node",
+    ];
+    tree.contains(&root) || root.starts_with(b"weir.")
 }
 
 /// Path and, behind the first `?`, query.

@@ -47,11 +47,23 @@ enum Stage {
 struct Progress {
     direction: StreamType,
     stage: Stage,
-    /// Turn (not position) of the filter that holds this direction.
-    paused: Option<usize>,
+    /// Filters that hold this direction, latest turn first: what comes next meets the last of them
+    /// first. While one buffers a body, those before it go on seeing each new frame by itself.
+    held: Vec<Held>,
     /// No body or trailers follow what is being delivered.
     end: bool,
 }
+
+/// A filter that paused.
+struct Held {
+    /// Not its position: responses pass the filters in reverse.
+    turn: usize,
+    /// What it has held back, while the exchange shows newer bytes to filters before it.
+    body: Bytes,
+}
+
+/// Timers of one stream that may run at once.
+const TIMERS_MAX: usize = 256;
 
 enum Link {
     /// Has not seen the request.
@@ -78,6 +90,8 @@ pub struct Chain {
     request: Progress,
     response: Progress,
     timers: Vec<Timer>,
+    /// Timers asked for that have not come yet.
+    timers_running: usize,
     reply: Option<LocalReply>,
     closed: bool,
 }
@@ -86,7 +100,7 @@ impl Chain {
     /// Contexts are opened as the request reaches their filter.
     pub fn new(filters: FilterList, exchange: SharedExchange) -> Self {
         let progress =
-            |direction| Progress { direction, stage: Stage::Headers, paused: None, end: false };
+            |direction| Progress { direction, stage: Stage::Headers, held: Vec::new(), end: false };
         Self {
             links: filters.iter().map(|_| Link::Unopened).collect(),
             resumed: vec![Resumed::default(); filters.len()],
@@ -95,6 +109,7 @@ impl Chain {
             request: progress(StreamType::HttpRequest),
             response: progress(StreamType::HttpResponse),
             timers: Vec::new(),
+            timers_running: 0,
             reply: None,
             closed: false,
         }
@@ -121,6 +136,7 @@ impl Chain {
 
     /// Delivers one piece of body, together with what was held back before.
     pub fn body(&mut self, direction: StreamType, data: Bytes, end: bool) -> Step {
+        self.set_aside(direction);
         self.with_message(direction, |message| {
             message.body.push(data);
             message.body.set_last(end);
@@ -128,8 +144,7 @@ impl Chain {
         let progress = self.progress(direction);
         progress.stage = Stage::Body;
         progress.end = end;
-        let turn = progress.paused.take().unwrap_or(0);
-        let step = self.run_body(direction, turn);
+        let step = self.run_body(direction, 0);
         if matches!(step, Step::Wait)
             && let Some(reply) = self.too_large(direction)
         {
@@ -140,11 +155,11 @@ impl Chain {
 
     /// Delivers the trailers, which the caller has put into the exchange.
     pub fn trailers(&mut self, direction: StreamType) -> Step {
+        self.set_aside(direction);
         let progress = self.progress(direction);
         progress.stage = Stage::Trailers;
         progress.end = true;
-        let turn = progress.paused.take().unwrap_or(0);
-        self.run_trailers(direction, turn, turn)
+        self.run_trailers(direction, 0)
     }
 
     /// Body bytes that have passed every filter.
@@ -161,15 +176,21 @@ impl Chain {
         }
         let progress = self.progress(direction);
         let stage = progress.stage;
-        let Some(turn) = progress.paused else { return Step::Continue };
-        if !self.take_resumed(direction, self.position(direction, turn)) {
+        let Some(turn) = progress.held.last().map(|held| held.turn) else { return Step::Continue };
+        let position = self.position(direction, turn);
+        if self.is_dead(position) {
+            // It died in another stream's callback and will never resume this one.
+            if let Err(reply) = self.fail(position, &VmError::Dead) {
+                return Step::Reply(reply);
+            }
+        } else if !self.take_resumed(direction, position) {
             return Step::Wait;
         }
-        self.progress(direction).paused = None;
+        self.progress(direction).held.pop();
         match stage {
             Stage::Headers => self.run_headers(direction, turn + 1),
             Stage::Body => self.run_body(direction, turn + 1),
-            Stage::Trailers => self.run_trailers(direction, turn + 1, turn),
+            Stage::Trailers => self.run_trailers(direction, turn + 1),
         }
     }
 
@@ -184,6 +205,7 @@ impl Chain {
         if self.closed {
             return;
         }
+        self.timers_running = self.timers_running.saturating_sub(1);
         let number = timer.number;
         let called = self.call(timer.position, |vm, context| vm.on_timer(context, number));
         self.take_events();
@@ -223,6 +245,7 @@ impl Chain {
             {
                 return Step::Reply(reply);
             }
+            self.forget_resumed(direction, turn);
             let count = self.with_message(direction, |message| message.headers.len() as u32);
             let called = self.call(position, |vm, context| {
                 vm.on_headers(context, direction, count.unwrap_or_default(), end)
@@ -237,6 +260,7 @@ impl Chain {
     fn run_body(&mut self, direction: StreamType, first: usize) -> Step {
         let end = self.progress(direction).end;
         for turn in first..self.filters.len() {
+            self.rejoin(direction, turn);
             let called = self.call_body(direction, turn, end);
             if let Some(step) = self.settle(direction, turn, called) {
                 return step;
@@ -245,17 +269,20 @@ impl Chain {
         Step::Continue
     }
 
-    /// Filters behind the one that held the body see its bytes just before the trailers.
-    fn run_trailers(&mut self, direction: StreamType, first: usize, held: usize) -> Step {
+    /// Filters behind one that held the body see its bytes just before the trailers.
+    fn run_trailers(&mut self, direction: StreamType, first: usize) -> Step {
         for turn in first..self.filters.len() {
             let position = self.position(direction, turn);
-            let bytes = self.with_message(direction, |message| message.body.len());
-            if turn > held && bytes.is_some_and(|bytes| bytes > 0) {
-                match self.call_body(direction, turn, false) {
-                    Ok(_) => {}
-                    Err(reply) => return Step::Reply(reply),
+            let fresh = self.with_message(direction, |message| !message.body.is_empty());
+            self.rejoin(direction, turn);
+            if fresh == Some(true) {
+                let called = self.call_body(direction, turn, false);
+                self.take_events();
+                if let Some(reply) = called.err().or_else(|| self.reply.take()) {
+                    return Step::Reply(reply);
                 }
             }
+            self.forget_resumed(direction, turn);
             let count = self.with_message(direction, |message| {
                 message.trailers.as_ref().map_or(0, |trailers| trailers.len() as u32)
             });
@@ -275,6 +302,7 @@ impl Chain {
         turn: usize,
         end: bool,
     ) -> Result<Option<Action>, LocalReply> {
+        self.forget_resumed(direction, turn);
         let position = self.position(direction, turn);
         let len = self.with_message(direction, |message| message.body.len() as u32);
         self.call(position, |vm, context| {
@@ -299,10 +327,37 @@ impl Chain {
         }
         let resumed = self.take_resumed(direction, self.position(direction, turn));
         if action == Some(Action::Pause) && !resumed {
-            self.progress(direction).paused = Some(turn);
+            self.progress(direction).held.push(Held { turn, body: Bytes::new() });
             return Some(Step::Wait);
         }
         None
+    }
+
+    /// Keeps what the first holding filter has seen apart from what comes now.
+    fn set_aside(&mut self, direction: StreamType) {
+        if self.progress(direction).held.is_empty() {
+            return;
+        }
+        let body = self.take_body(direction);
+        if let Some(held) = self.progress(direction).held.last_mut() {
+            held.body = body;
+        }
+    }
+
+    /// When it is the turn of a filter that holds: it sees everything since it paused.
+    fn rejoin(&mut self, direction: StreamType, turn: usize) {
+        let held = self.progress(direction).held.pop_if(|held| held.turn == turn);
+        if let Some(Held { body, .. }) = held {
+            self.with_message(direction, |message| message.body.put_before(body));
+        }
+    }
+
+    /// Whether the VM of a filter has died.
+    fn is_dead(&self, position: usize) -> bool {
+        match self.links.get(position) {
+            Some(Link::Open { vm, .. }) => vm.borrow().is_dead(),
+            _ => false,
+        }
     }
 
     fn open(&mut self, position: usize) -> Result<(), LocalReply> {
@@ -343,8 +398,7 @@ impl Chain {
         }
         let Some(filter) = self.filters.get(position) else { return Ok(()) };
         let root = &filter.root;
-        root.vms.count_failure(error);
-        {
+        if root.vms.failed(error) {
             let exchange = self.exchange.borrow();
             let request_id = exchange.request.headers.get(b"x-request-id").unwrap_or_default();
             tracing::warn!(
@@ -355,9 +409,6 @@ impl Chain {
                 %error,
                 "plugin failed"
             );
-        }
-        if let Err(error) = root.vms.lease(&root.spec) {
-            tracing::error!(plugin = %root.vms.module().plugin, %error, "plugin cannot be restarted");
         }
         match filter.on_failure {
             OnFailure::Open => Ok(()),
@@ -373,7 +424,9 @@ impl Chain {
         let events = self.exchange.borrow_mut().take_events();
         for (position, event) in events {
             match event {
+                Event::Timer { .. } if self.timers_running >= TIMERS_MAX => {}
                 Event::Timer { delay, timer } => {
+                    self.timers_running += 1;
                     self.timers.push(Timer { delay, position, number: timer });
                 }
                 Event::Continue(direction) => {
@@ -402,11 +455,17 @@ impl Chain {
         }
     }
 
+    /// A wish to go on that came before the callback says nothing about its answer.
+    fn forget_resumed(&mut self, direction: StreamType, turn: usize) {
+        self.take_events();
+        self.take_resumed(direction, self.position(direction, turn));
+    }
+
     /// More held back than any of the filters allows: 413 for a request, 500 for a response.
     fn too_large(&self, direction: StreamType) -> Option<LocalReply> {
         let turn = match direction {
-            StreamType::HttpResponse => self.response.paused?,
-            _ => self.request.paused?,
+            StreamType::HttpResponse => self.response.held.last()?.turn,
+            _ => self.request.held.last()?.turn,
         };
         let filter = self.filters.get(self.position(direction, turn))?;
         let bytes_max = filter.root.vms.module().limits.body_bytes_max;

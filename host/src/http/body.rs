@@ -150,6 +150,7 @@ impl StreamBody {
                 if let Poll::Ready(step) = stream.poll_held(self.direction, &mut self.sleep, cx) {
                     self.held = false;
                     if let Err(error) = self.apply(step) {
+                        self.stream.note_broken(self.direction, error);
                         return Poll::Ready(Some(Err(error)));
                     }
                     continue;

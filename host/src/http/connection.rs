@@ -50,11 +50,15 @@ impl Serving {
         if stream.set_nodelay(true).is_err() {
             return;
         }
+        // The socket may be older than the configuration that serves.
+        let snapshot = self.worker.snapshot();
+        let listener = snapshot.shared.listener(&self.listener.name).unwrap_or(&self.listener);
         let accepted = Rc::new(Accepted {
-            connection: Rc::new(describe(&self.worker, &self.listener, peer, local)),
+            connection: Rc::new(describe(&self.worker, listener, peer, local)),
+            listener: Arc::clone(listener),
             worker: self.worker,
-            listener: self.listener,
         });
+        drop(snapshot);
         let service = service_fn(move |request| {
             let accepted = Rc::clone(&accepted);
             async move { handle(&accepted, request).await }

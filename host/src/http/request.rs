@@ -195,11 +195,7 @@ impl Forward<'_> {
     }
 
     /// The request for upstream, its body behind the filters, its length as they leave it.
-    async fn request(
-        &self,
-        incoming: Incoming,
-        end: bool,
-    ) -> Result<Request<RequestBody>, Origin> {
+    async fn request(&self, incoming: Incoming, end: bool) -> Result<Request<RequestBody>, Origin> {
         let body = if end {
             None
         } else {
@@ -266,7 +262,11 @@ async fn respond(
     origin: Origin,
     back: Back,
 ) -> Result<Response<ResponseBody>, BodyError> {
-    let (message, source, upstream) = open_response(stream, origin, &back);
+    let (message, source, upstream) = match origin {
+        Origin::Upstream(answer) => open_answer(stream, answer, &back),
+        Origin::Reply(reply) => open_reply(stream, reply),
+        Origin::Nobody(error) => return Err(error),
+    };
     let head_only = stream
         .exchange
         .borrow()
@@ -317,33 +317,28 @@ async fn respond(
     Ok(build(status, headers, ResponseBody::Stream(Box::new(body))))
 }
 
-/// Head and body of the response, and what upstream wants back.
-fn open_response(
-    stream: &Stream,
-    origin: Origin,
-    back: &Back,
-) -> (Message, Source, Option<Upstream>) {
-    let attributes = &mut stream.exchange.borrow_mut().attributes;
-    let reply = match origin {
-        Origin::Upstream(Answer { response, lease, active }) => {
-            let (parts, incoming) = response.into_parts();
-            match canonical::response(parts) {
-                Some(mut headers) => {
-                    attributes.details.get_or_insert("via_upstream".into());
-                    if back.role != Role::Routes {
-                        let elapsed = attributes.backend_latency.unwrap_or(Duration::ZERO);
-                        let value = HeaderValue::from(elapsed.as_millis() as u64);
-                        headers.map_mut().insert(SERVICE_TIME.clone(), value);
-                    }
-                    let upstream = Some(Upstream { lease, active });
-                    return (Message::new(headers), Source::Incoming(incoming), upstream);
-                }
-                None => bad_response(),
-            }
-        }
-        Origin::Reply(reply) => reply,
+/// Head and body of a response, and what upstream wants back when it is over.
+type Opened = (Message, Source, Option<Upstream>);
+
+fn open_answer(stream: &Stream, answer: Answer, back: &Back) -> Opened {
+    let Answer { response, lease, active } = answer;
+    let (parts, incoming) = response.into_parts();
+    let Some(mut headers) = canonical::response(parts) else {
+        return open_reply(stream, bad_response());
     };
-    note_reply(attributes, &reply);
+    let attributes = &mut stream.exchange.borrow_mut().attributes;
+    attributes.details.get_or_insert("via_upstream".into());
+    if back.role != Role::Routes {
+        let elapsed = attributes.backend_latency.unwrap_or(Duration::ZERO);
+        let value = HeaderValue::from(elapsed.as_millis() as u64);
+        headers.map_mut().insert(SERVICE_TIME.clone(), value);
+    }
+    let upstream = Some(Upstream { lease, active });
+    (Message::new(headers), Source::Incoming(incoming), upstream)
+}
+
+fn open_reply(stream: &Stream, reply: LocalReply) -> Opened {
+    note_reply(&mut stream.exchange.borrow_mut().attributes, &reply);
     let message = reply_message(&reply);
     (message, Source::Bytes(reply.body), None)
 }

@@ -4,12 +4,14 @@ use super::body::ResponseBody;
 use crate::exchange::Message;
 use crate::exchange::headers::{Headers, Pseudo};
 use crate::exchange::reply::LocalReply;
-use http::header::{CONTENT_LENGTH, HeaderValue};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 
-/// The answer to a request that no stream was made for: it broke the protocol.
+/// The answer to a request that no stream was made for: it broke the protocol. The connection ends
+/// with it, because where such a request ends is a matter of opinion.
 pub(super) fn without_stream(reply: LocalReply) -> Response<ResponseBody> {
-    let LocalReply { status, headers, body, .. } = reply;
+    let LocalReply { status, mut headers, body, .. } = reply;
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
     let body = if body.is_empty() { None } else { Some(body) };
     build(status, headers, ResponseBody::Reply(body))
 }

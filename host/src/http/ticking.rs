@@ -1,6 +1,7 @@
 //! Calls `proxy_on_tick` when root contexts of this worker asked for it.
 
 use super::worker::Worker;
+use crate::wasm::VmError;
 use crate::wasm::vm::SharedVm;
 use std::future::Future;
 use std::pin::pin;
@@ -30,7 +31,9 @@ pub(super) async fn run(worker: Rc<Worker>) {
             worker.pools.evict(now);
             eviction = now + EVICTION_PERIOD;
         }
-        ticks.retain_mut(|tick| tick.next > now || fire(tick, now));
+        ticks.retain_mut(|tick| tick.next > now || fire(&worker, tick, now));
+        // A tick that is due again already must not keep requests from running.
+        tokio::task::yield_now().await;
     }
 }
 
@@ -59,23 +62,31 @@ async fn wait(worker: &Worker, ticks: &mut Vec<Tick>, next: Instant) {
 fn notify(worker: &Worker, token: u32) {
     let Some(listener) = worker.environment.ticks.listener(token) else { return };
     let Some(vm) = listener.vm.upgrade() else { return };
-    let mut vm = vm.borrow_mut();
-    if let Err(error) = vm.on_queue_ready(listener.root, token) {
-        tracing::warn!(plugin = %vm.module().plugin, %error, "plugin failed");
+    let called = vm.borrow_mut().on_queue_ready(listener.root, token);
+    if let Err(error) = called {
+        failed(worker, &vm, &error);
     }
 }
 
 /// `false` when the VM is gone: its ticks end with it.
-fn fire(tick: &mut Tick, now: Instant) -> bool {
+fn fire(worker: &Worker, tick: &mut Tick, now: Instant) -> bool {
     let Some(vm) = tick.vm.upgrade() else { return false };
-    // Missed ticks are not made up for.
-    tick.next = now + tick.period;
-    let mut vm = vm.borrow_mut();
-    match vm.on_tick(tick.root) {
-        Ok(()) => true,
-        Err(error) => {
-            tracing::warn!(plugin = %vm.module().plugin, %error, "plugin failed");
-            false
-        }
+    let called = vm.borrow_mut().on_tick(tick.root);
+    // Missed ticks are not made up for, and a slow one leaves as much time as it took.
+    tick.next = now + tick.period.max(now.elapsed() * 2);
+    if let Err(error) = &called {
+        failed(worker, &vm, error);
+    }
+    called.is_ok()
+}
+
+/// A root callback failed: its VM is replaced at once, and ticks there.
+fn failed(worker: &Worker, vm: &Rc<SharedVm>, error: &VmError) {
+    let tell = match worker.snapshot().owner(vm) {
+        Some(vms) => vms.failed(error),
+        None => !matches!(error, VmError::Dead),
+    };
+    if tell {
+        tracing::warn!(plugin = %vm.borrow().module().plugin, %error, "plugin failed");
     }
 }

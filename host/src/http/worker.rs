@@ -3,7 +3,7 @@
 //! Commands come from the control thread. A new snapshot is prepared on every worker before any of
 //! them serves it: sockets bound, VMs started, configurations in place.
 
-use super::{listener, ticking};
+use super::{callout, listener, ticking};
 use crate::snapshot::Snapshot;
 use crate::snapshot::local::LocalSnapshot;
 use crate::snapshot::router::Listener;
@@ -12,6 +12,7 @@ use crate::telemetry::metric::Metric;
 use crate::telemetry::registry::Registry;
 use crate::upstream::peers::Peers;
 use crate::upstream::pool::Pools;
+use crate::wasm::callouts::Callouts;
 use crate::wasm::environment::Environment;
 use crate::wasm::shared::Shared as SharedData;
 use crate::wasm::ticks::TickSchedule;
@@ -111,6 +112,7 @@ async fn run(shared: Shared, mut commands: mpsc::UnboundedReceiver<Command>) {
         registry: Arc::clone(&shared.registry),
         access_log: shared.access_log.clone(),
         shared: Arc::clone(&shared.shared_data),
+        callouts: Callouts::new(),
         ticks: TickSchedule::new(),
         wall_clock: SystemTime::now,
         monotonic_clock: Instant::now,
@@ -160,11 +162,15 @@ fn prepare(
     environment: &Environment,
 ) -> Result<Prepared, String> {
     let previous = worker.map(|worker| worker.snapshot());
+    // While configuring, a plugin may already call the clusters of the new plan.
+    let serving = previous.iter().flat_map(|previous| previous.shared.clusters.keys());
+    let known = snapshot.clusters.keys().chain(serving);
+    environment.callouts.set_clusters(known.cloned().collect());
     let local = LocalSnapshot::prepare(snapshot, previous.as_deref(), environment)
         .map_err(|error| error.to_string())?;
     let mut sockets = Vec::new();
     for listener in &snapshot.listeners {
-        if worker.is_some_and(|worker| worker.accepting.borrow().contains_key(&listener.bind)) {
+        if worker.is_some_and(|worker| worker.accepts(listener)) {
             continue;
         }
         let socket = listener::bind(listener.bind)
@@ -200,9 +206,11 @@ fn commit(
                 closed: Notify::new(),
             });
             tokio::task::spawn_local(ticking::run(Rc::clone(&new)));
+            tokio::task::spawn_local(callout::run(Rc::clone(&new)));
             worker.insert(new)
         }
     };
+    environment.callouts.set_clusters(local.shared.clusters.keys().cloned().collect());
     worker.stop_removed(&local.shared);
     for (listener, socket) in prepared.sockets {
         worker.accept(listener, socket);
@@ -229,6 +237,12 @@ impl Worker {
         let (bind, name) = (listener.bind, Arc::clone(&listener.name));
         self.accepting.borrow_mut().insert(bind, Accepting { name, drain });
         tokio::task::spawn_local(listener::accept(Rc::clone(self), socket, listener, draining));
+    }
+
+    /// Whether a socket of this listener is open. Under another name it is another listener.
+    fn accepts(&self, listener: &Listener) -> bool {
+        let accepting = self.accepting.borrow();
+        accepting.get(&listener.bind).is_some_and(|it| it.name == listener.name)
     }
 
     /// Listeners that the plan no longer has, or has under another name, stop accepting; their

@@ -40,6 +40,8 @@ pub struct Limits {
     pub shared_data_bytes_max: u64,
     /// Items waiting in one shared queue.
     pub queue_items_max: u32,
+    /// HTTP calls of one VM on their way at once.
+    pub callouts_max: u32,
     /// Log lines a second from one VM.
     pub log_lines_per_second_max: u32,
 }
@@ -54,6 +56,7 @@ impl Default for Limits {
             metrics_max: 10_000,
             shared_data_bytes_max: 16 << 20,
             queue_items_max: 1_024,
+            callouts_max: 1_024,
             log_lines_per_second_max: 1_000,
         }
     }

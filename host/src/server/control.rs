@@ -13,6 +13,8 @@ use crate::snapshot::watch::Watch;
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::registry::Registry;
 use crate::upstream::peers::Peers;
+use crate::wasm::cache::Cache;
+use crate::wasm::callouts::Callouts;
 use crate::wasm::engine::Engine;
 use crate::wasm::environment::Environment;
 use crate::wasm::ticks::TickSchedule;
@@ -119,7 +121,11 @@ struct Control {
 impl Control {
     fn new(options: Options) -> Result<Self, ServerError> {
         let start = |error: &dyn std::fmt::Display| ServerError::Start(error.to_string());
-        let engine = Engine::new().map_err(|error| start(&error))?;
+        let cache = options.module_cache.clone().and_then(|folder| {
+            let opened = Cache::open(folder);
+            opened.inspect_err(|error| tracing::warn!(%error, "no module cache")).ok()
+        });
+        let engine = Engine::new(cache).map_err(|error| start(&error))?;
         let registry = Arc::new(Registry::default());
         let access_log = AccessLog::start(&registry).map_err(|error| start(&error))?;
         let shared = Shared {
@@ -267,12 +273,15 @@ impl Control {
                 registry,
                 access_log,
                 shared: Arc::default(),
+                callouts: Callouts::new(),
                 ticks: TickSchedule::new(),
                 wall_clock: SystemTime::now,
                 monotonic_clock: Instant::now,
                 cpu_clock: thread_cpu,
                 entropy: fastrand::fill,
             };
+            let clusters = plan.clusters.keys().map(|name| name.as_str().into());
+            canary.callouts.set_clusters(clusters.collect());
             let read = |source: &_| files.plugin(source);
             let builder = Builder { engine: &engine, canary: &canary, read: &read };
             builder.build(plan, previous.as_deref())

@@ -16,8 +16,11 @@ pub struct Answer {
     pub active: ActiveRequest,
 }
 
-/// Sends `request`. A connection that turns out to be closed before anything was written to it is
-/// replaced; once bytes have left, the request is never sent again from here.
+/// Sends `request`, over an idle connection when there is one.
+///
+/// The other end may close an idle connection at the very moment it is used. A request of which
+/// nothing was written goes to another connection; one that was written is sent again only if that
+/// is safe (RFC 9110 §9.2.2): an idempotent method, no body, no byte of a response.
 pub async fn send(
     pools: &Rc<Pools>,
     cluster: &Cluster,
@@ -31,14 +34,33 @@ pub async fn send(
             return Err(UpstreamError::Connect(gone));
         };
         let mut lease = pools.checkout(cluster, endpoint, identity).await?;
+        let spare = if lease.reused { repeatable(&request) } else { None };
         match lease.connection.sender.try_send_request(request).await {
             Ok(response) => return Ok(Answer { response, lease, active }),
             Err(mut refused) => match refused.take_message() {
                 Some(unsent) if lease.reused => request = unsent,
-                _ => return Err(classify(refused.into_error())),
+                _ => {
+                    let error = classify(refused.into_error());
+                    match spare.filter(|_| matches!(error, UpstreamError::Reset(_))) {
+                        Some(again) => request = again,
+                        None => return Err(error),
+                    }
+                }
             },
         }
     }
+}
+
+/// A second copy of a request that may be sent twice.
+fn repeatable(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+    if !request.method().is_idempotent() || !matches!(request.body(), RequestBody::Empty) {
+        return None;
+    }
+    let mut copy = Request::new(RequestBody::Empty);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
 }
 
 fn classify(error: hyper::Error) -> UpstreamError {

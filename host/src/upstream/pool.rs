@@ -72,8 +72,10 @@ impl Pools {
     ) -> Result<Lease, UpstreamError> {
         let principal = identity.and_then(|identity| identity.principal.clone());
         let key = Key { address: endpoint.address.clone(), principal };
-        while let Some(mut connection) = self.pop(&key) {
-            if connection.sender.ready().await.is_ok() {
+        while let Some(connection) = self.pop(&key) {
+            // One that is still taking a request whose answer came early is given up: nobody may
+            // wait for another's upload.
+            if connection.sender.is_ready() {
                 return Ok(Lease { connection, reused: true, key, pools: Rc::clone(self) });
             }
         }

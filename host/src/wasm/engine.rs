@@ -1,6 +1,7 @@
 //! The one wasmtime engine of the process and the clock of its CPU deadlines.
 
 use super::VmError;
+use super::cache::Cache;
 use std::time::Duration;
 use wasmtime::{
     Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails,
@@ -21,11 +22,12 @@ const STACK_BYTES_MAX: usize = 512 << 10;
 #[derive(Clone)]
 pub struct Engine {
     pub(super) wasmtime: wasmtime::Engine,
+    pub(super) cache: Option<Cache>,
 }
 
 impl Engine {
-    /// Compiler and allocator for every plugin, and a thread that ticks until all clones are gone.
-    pub fn new() -> Result<Self, VmError> {
+    /// Compiler and allocator for every plugin, compiled code kept in `cache`, and a thread that ticks until all clones are gone.
+    pub fn new(cache: Option<Cache>) -> Result<Self, VmError> {
         let pooled = wasmtime::Engine::new(config().allocation_strategy(pooling()));
         // A process with a small address space (RLIMIT_AS, valgrind) cannot reserve the pool.
         let wasmtime = pooled.or_else(|_| wasmtime::Engine::new(&config()));
@@ -41,7 +43,7 @@ impl Engine {
                 }
             })
             .map_err(|error| VmError::Instantiate(error.to_string()))?;
-        Ok(Self { wasmtime })
+        Ok(Self { wasmtime, cache })
     }
 }
 

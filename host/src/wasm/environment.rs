@@ -1,5 +1,6 @@
 //! What a VM gets from outside: metrics, logs, time, randomness. The seam for tests.
 
+use super::callouts::Callouts;
 use super::shared::Shared;
 use super::ticks::TickSchedule;
 use crate::telemetry::access_log::AccessLog;
@@ -15,6 +16,8 @@ pub struct Environment {
     pub access_log: AccessLog,
     /// Shared data and queues of all plugins.
     pub shared: Arc<Shared>,
+    /// Where plugins ask for HTTP calls.
+    pub callouts: Rc<Callouts>,
     /// Where root contexts ask for `proxy_on_tick`.
     pub ticks: Rc<TickSchedule>,
     pub wall_clock: fn() -> SystemTime,

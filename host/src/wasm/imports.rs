@@ -10,7 +10,7 @@ mod properties;
 mod runtime;
 mod shared;
 mod stream;
-mod wasi;
+pub(super) mod wasi;
 
 use super::state::VmState;
 use wasmtime::Linker;

@@ -8,7 +8,7 @@ use crate::plan::plugin::Limits;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::Arc;
-use wasmtime::{InstancePre, Linker};
+use wasmtime::{ExternType, InstancePre, Linker, ValType};
 use weir_abi::AbiVersion;
 
 /// Bytes of a module file at most.
@@ -82,11 +82,12 @@ impl Module {
             let message = format!("{} bytes; the limit is {MODULE_BYTES_MAX}", bytes.len());
             return Err(VmError::Module(message));
         }
-        let module = wasmtime::Module::from_binary(&engine.wasmtime, bytes)
-            .map_err(|error| VmError::Module(format!("not a valid module: {error:#}")))?;
+        let hash = ContentHash::of(bytes);
+        let module = compiled(engine, hash, bytes)?;
         let abi = abi_version(&module)?;
         let exports = |name: &str| module.get_export(name).is_some();
-        if !exports("memory") {
+        check_signatures(&module)?;
+        if !matches!(module.get_export("memory"), Some(ExternType::Memory(_))) {
             return Err(VmError::Module("exports no memory named `memory`".into()));
         }
         if !exports("malloc") && !exports("proxy_on_memory_allocate") {
@@ -108,7 +109,7 @@ impl Module {
             .map_err(|error| VmError::Module(format!("cannot be linked: {error:#}")))?;
         Ok(Self {
             plugin: plugin.into(),
-            hash: ContentHash::of(bytes),
+            hash,
             limits,
             abi,
             callbacks,
@@ -117,6 +118,64 @@ impl Module {
             pre,
         })
     }
+}
+
+/// Parameters (all `i32`) and results (`i32` or none) of what the host may call. A callback of
+/// another type could only be left out, and a policy that is not asked is a hole.
+const SIGNATURES: [(&str, &[usize], usize); 20] = [
+    ("_initialize", &[0], 0),
+    ("_start", &[0], 0),
+    ("malloc", &[1], 1),
+    ("proxy_on_memory_allocate", &[1], 1),
+    ("proxy_on_context_create", &[2], 0),
+    ("proxy_on_vm_start", &[2], 1),
+    ("proxy_on_configure", &[2], 1),
+    ("proxy_on_tick", &[1], 0),
+    ("proxy_on_queue_ready", &[2], 0),
+    ("proxy_on_foreign_function", &[3], 0),
+    ("proxy_on_http_call_response", &[5], 0),
+    ("proxy_on_request_headers", &[2, 3], 1),
+    ("proxy_on_request_body", &[3], 1),
+    ("proxy_on_request_trailers", &[2], 1),
+    ("proxy_on_response_headers", &[2, 3], 1),
+    ("proxy_on_response_body", &[3], 1),
+    ("proxy_on_response_trailers", &[2], 1),
+    ("proxy_on_log", &[1], 0),
+    ("proxy_on_done", &[1], 1),
+    ("proxy_on_delete", &[1], 0),
+];
+
+fn check_signatures(module: &wasmtime::Module) -> Result<(), VmError> {
+    for (name, parameters, results) in SIGNATURES {
+        let Some(export) = module.get_export(name) else { continue };
+        let sound = export.func().is_some_and(|signature| {
+            let is_i32 = |kind: ValType| matches!(kind, ValType::I32);
+            parameters.contains(&signature.params().len())
+                && signature.results().len() == results
+                && signature.params().all(is_i32)
+                && signature.results().all(is_i32)
+        });
+        if !sound {
+            return Err(VmError::Module(format!(
+                "exports `{name}` with another type than the ABI"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// From the cache, or compiled now.
+fn compiled(engine: &Engine, hash: ContentHash, bytes: &[u8]) -> Result<wasmtime::Module, VmError> {
+    let cache = engine.cache.as_ref();
+    if let Some(module) = cache.and_then(|cache| cache.get(&engine.wasmtime, hash)) {
+        return Ok(module);
+    }
+    let module = wasmtime::Module::from_binary(&engine.wasmtime, bytes)
+        .map_err(|error| VmError::Module(format!("not a valid module: {error:#}")))?;
+    if let Some(cache) = cache {
+        cache.put(&engine.wasmtime, hash, &module);
+    }
+    Ok(module)
 }
 
 fn abi_version(module: &wasmtime::Module) -> Result<AbiVersion, VmError> {

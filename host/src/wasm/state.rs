@@ -1,5 +1,6 @@
 //! What the host knows about a VM while guest code runs in it.
 
+use super::callouts::CalloutAnswer;
 use super::environment::Environment;
 use super::limits::{CpuMeter, LogBudget, MemoryLimiter};
 use super::ticks::TickChange;
@@ -56,6 +57,11 @@ pub(super) struct VmState {
     pub(super) ticking: Vec<u32>,
     pub(super) metrics: MetricTable,
     pub(super) next_timer: u32,
+    pub(super) next_call: u32,
+    /// HTTP calls on their way.
+    pub(super) calls: u32,
+    /// `proxy_on_http_call_response` is running with this answer.
+    pub(super) call_answer: Option<CalloutAnswer>,
     /// Reused for values on their way into the guest.
     pub(super) scratch: Vec<u8>,
     /// The last line logged at error level, to explain a refused configuration.

@@ -3,12 +3,15 @@
 //! A VM that trapped is dead: its memory may be torn, so it is never entered again.
 
 use super::VmError;
+use super::callouts::CalloutAnswer;
 use super::engine::ticks;
 use super::environment::Environment;
+use super::imports::wasi::Exit;
 use super::limits::{CpuMeter, LogBudget, MemoryLimiter, UNMETERED};
 use super::module::Module;
 use super::state::{ContextState, MetricTable, StreamState, VmState};
 use crate::exchange::SharedExchange;
+use crate::exchange::headers::Headers;
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
@@ -47,6 +50,7 @@ struct Callbacks {
     configure: Option<Callback<(u32, u32), u32>>,
     tick: Option<Callback<u32, ()>>,
     queue_ready: Option<Callback<(u32, u32), ()>>,
+    http_call_response: Option<Callback<(u32, u32, u32, u32, u32), ()>>,
     foreign_function: Option<Callback<(u32, u32, u32), ()>>,
     request_headers: Option<HeadersCallback>,
     request_body: Option<Callback<(u32, u32, u32), u32>>,
@@ -119,6 +123,9 @@ impl Vm {
             ticking: Vec::new(),
             metrics: allowance.metrics,
             next_timer: 1,
+            next_call: 1,
+            calls: 0,
+            call_answer: None,
             scratch: Vec::new(),
             last_error: None,
         };
@@ -320,6 +327,29 @@ impl Vm {
         self.call_stream(root, "proxy_on_queue_ready", &callback, (root, token))
     }
 
+    /// The answer to an HTTP call of this root, or of a stream below it. Does nothing for a root that
+    /// is gone.
+    pub fn on_http_call_response(
+        &mut self,
+        root: u32,
+        token: u32,
+        answer: CalloutAnswer,
+    ) -> Result<(), VmError> {
+        let state = self.store.data_mut();
+        state.calls = state.calls.saturating_sub(1);
+        if !state.contexts.contains_key(&root) {
+            return Ok(());
+        }
+        let Some(callback) = self.callbacks.http_call_response.clone() else { return Ok(()) };
+        let lines = |headers: &Option<Headers>| headers.as_ref().map_or(0, |it| it.len() as u32);
+        let (headers, trailers) = (lines(&answer.headers), lines(&answer.trailers));
+        let arguments = (root, token, headers, answer.body.len() as u32, trailers);
+        self.store.data_mut().call_answer = Some(answer);
+        let called = self.call_stream(root, "proxy_on_http_call_response", &callback, arguments);
+        self.store.data_mut().call_answer = None;
+        called
+    }
+
     pub fn on_log(&mut self, stream: u32) -> Result<(), VmError> {
         let Some(callback) = self.callbacks.log.clone() else { return Ok(()) };
         self.call_stream(stream, "proxy_on_log", &callback, stream)
@@ -376,7 +406,15 @@ impl Vm {
                 self.call(0, "main", cpu, &main, (0, 0))?;
             }
         } else if let Ok(start) = instance.get_typed_func::<(), ()>(&mut self.store, "_start") {
-            self.call(0, "_start", cpu, &start, ())?;
+            // The run-times of some languages end `_start` with an exit, and mean no harm by it.
+            self.store.data_mut().cpu = CpuMeter::new(cpu);
+            self.store.set_epoch_deadline(ticks(UNMETERED));
+            let started = start.call(&mut self.store, ());
+            if let Err(error) = started
+                && !error.downcast_ref::<Exit>().is_some_and(|Exit(code)| *code == 0)
+            {
+                return Err(self.die("_start", &error));
+            }
         }
         Ok(())
     }
@@ -472,6 +510,7 @@ impl Callbacks {
             configure: typed(instance, store, "proxy_on_configure"),
             tick: typed(instance, store, "proxy_on_tick"),
             queue_ready: typed(instance, store, "proxy_on_queue_ready"),
+            http_call_response: typed(instance, store, "proxy_on_http_call_response"),
             foreign_function: typed(instance, store, "proxy_on_foreign_function"),
             request_headers: headers(instance, store, "proxy_on_request_headers"),
             request_body: typed(instance, store, "proxy_on_request_body"),

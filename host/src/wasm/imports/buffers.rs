@@ -58,6 +58,9 @@ fn with_buffer<T>(state: &VmState, code: u32, read: impl FnOnce(&[u8]) -> T) -> 
             state.configuration.as_deref().map(read).ok_or(Status::NotFound)
         }
         BufferType::VmConfiguration => Ok(read(&[])),
+        BufferType::HttpCallResponseBody => {
+            state.call_answer.as_ref().map(|answer| read(&answer.body)).ok_or(Status::NotFound)
+        }
         _ => {
             let Some(stream) = &state.stream else { return Err(Status::NotFound) };
             let exchange = &mut *stream.exchange.borrow_mut();

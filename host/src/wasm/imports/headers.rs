@@ -81,6 +81,24 @@ fn map(exchange: &mut Exchange, map: MapType) -> Option<&mut Headers> {
     }
 }
 
+/// Looks at a map; `None` when there is no such map at this point.
+fn look<T>(
+    state: &mut VmState,
+    map_type: MapType,
+    look: impl FnOnce(&mut Headers) -> T,
+) -> Option<T> {
+    match map_type {
+        MapType::HttpCallResponseHeaders => state.call_answer.as_mut()?.headers.as_mut().map(look),
+        MapType::HttpCallResponseTrailers => {
+            state.call_answer.as_mut()?.trailers.as_mut().map(look)
+        }
+        _ => {
+            let stream = state.stream.as_ref()?;
+            map(&mut stream.exchange.borrow_mut(), map_type).map(look)
+        }
+    }
+}
+
 fn get_value(
     caller: &mut Caller<'_, VmState>,
     map_code: u32,
@@ -92,18 +110,10 @@ fn get_value(
     let key = slice(data, key.0, key.1)?;
     let mut value = std::mem::take(&mut state.scratch);
     value.clear();
-    let found = match &state.stream {
-        Some(stream) => match map(&mut stream.exchange.borrow_mut(), map_type)
-            .and_then(|headers| headers.get(key))
-        {
-            Some(bytes) => {
-                value.extend_from_slice(bytes);
-                true
-            }
-            None => false,
-        },
-        None => false,
-    };
+    let copied = look(state, map_type, |headers| {
+        headers.get(key).map(|bytes| value.extend_from_slice(bytes))
+    });
+    let found = copied.flatten().is_some();
     let abi = state.abi;
     let result = match (found, abi) {
         (true, _) | (false, AbiVersion::V0_1_0) => return_bytes(caller, &value, out.0, out.1),
@@ -115,17 +125,13 @@ fn get_value(
 
 fn get_pairs(caller: &mut Caller<'_, VmState>, code: u32, out: u32, out_len: u32) -> HostResult {
     let map_type = map_type(code)?;
-    let bytes = caller.data().stream.as_ref().and_then(|stream| {
-        map(&mut stream.exchange.borrow_mut(), map_type).map(Headers::serialized)
-    });
+    let bytes = look(caller.data_mut(), map_type, Headers::serialized);
     return_bytes(caller, &bytes.unwrap_or_default(), out, out_len)
 }
 
 fn get_size(caller: &mut Caller<'_, VmState>, code: u32, out: u32) -> HostResult {
     let map_type = map_type(code)?;
-    let size = caller.data().stream.as_ref().and_then(|stream| {
-        map(&mut stream.exchange.borrow_mut(), map_type).map(|headers| headers.byte_size())
-    });
+    let size = look(caller.data_mut(), map_type, |headers| headers.byte_size());
     Ok(write_u32(caller, out, size.unwrap_or_default() as u32)?)
 }
 

@@ -46,13 +46,14 @@ fn define(
     out: u32,
 ) -> HostResult {
     let kind = MetricType::from_code(kind).ok_or(Status::BadArgument)?;
-    if name_len > NAME_BYTES_MAX {
+    if name_len == 0 || name_len > NAME_BYTES_MAX {
         return Err(Status::BadArgument.into());
     }
     let name = read(caller, name, name_len)?;
     let state = caller.data_mut();
     let id = match state.metrics.by_name(&name) {
-        Some(id) => id,
+        Some(id) if id & 3 == kind.code() => id,
+        Some(_) => return Err(Status::BadArgument.into()),
         None => {
             if state.metrics.len() >= state.limits.metrics_max as usize {
                 return Err(Status::InternalFailure.into());

@@ -5,8 +5,8 @@ use crate::wasm::state::VmState;
 use crate::wasm::ticks::QueueListener;
 use bytes::Bytes;
 use std::rc::Weak;
-use weir_abi::Status;
 use wasmtime::{Caller, Linker};
+use weir_abi::Status;
 
 pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
     linker.func_wrap(

@@ -6,9 +6,14 @@ use crate::wasm::memory::{HostResult, read, status_code};
 use crate::wasm::state::VmState;
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{
+    CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
+};
 use wasmtime::{Caller, Linker};
 use weir_abi::{Status, StreamType, pairs};
+
+/// Bytes of the details of a local reply at most; the rest is cut.
+const DETAILS_BYTES_MAX: u32 = 1024;
 
 pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
     linker.func_wrap(
@@ -83,7 +88,7 @@ fn send_local_response(caller: &mut Caller<'_, VmState>, parts: &ReplyParts) -> 
     let code = u16::try_from(parts.code).ok().and_then(|code| StatusCode::from_u16(code).ok());
     // 1xx would leave the client waiting for the real answer.
     let status = code.filter(|code| code.as_u16() >= 200).ok_or(Status::BadArgument)?;
-    let details = read(caller, parts.details.0, parts.details.1)?;
+    let details = read(caller, parts.details.0, parts.details.1.min(DETAILS_BYTES_MAX))?;
     let body = read(caller, parts.body.0, parts.body.1)?;
     let header_bytes = read(caller, parts.headers.0, parts.headers.1)?;
     let mut headers = HeaderMap::new();
@@ -92,6 +97,10 @@ fn send_local_response(caller: &mut Caller<'_, VmState>, parts: &ReplyParts) -> 
             continue;
         }
         let name = HeaderName::from_bytes(name).map_err(|_| Status::BadArgument)?;
+        // The host frames what it sends.
+        if name == CONTENT_LENGTH || name == TRANSFER_ENCODING {
+            continue;
+        }
         let value = HeaderValue::from_bytes(value).map_err(|_| Status::BadArgument)?;
         headers.append(name, value);
     }

@@ -22,6 +22,10 @@ const ERRNO_NOTSUP: i32 = 58;
 /// Bytes of randomness in one call at most.
 const RANDOM_BYTES_MAX: u32 = 64 << 10;
 
+/// Bytes and vectors of one write at most; a write may take fewer bytes than it was given.
+const OUTPUT_BYTES_MAX: u32 = 64 << 10;
+const VECTORS_MAX: u32 = 1024;
+
 /// Calls that only refuse: name, parameters (`i` 32 bits, `I` 64 bits), errno.
 const REFUSED: [(&str, &str, i32); 36] = [
     ("fd_advise", "iIIi", ERRNO_NOSYS),
@@ -61,6 +65,11 @@ const REFUSED: [(&str, &str, i32); 36] = [
     ("sock_shutdown", "ii", ERRNO_NOTSUP),
     ("clock_res_get", "ii", ERRNO_NOSYS),
 ];
+
+/// The plugin called `proc_exit`, which does not return.
+#[derive(Debug, thiserror::Error)]
+#[error("plugin called proc_exit({0})")]
+pub(in crate::wasm) struct Exit(pub(in crate::wasm) u32);
 
 pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
     for module in MODULES {
@@ -120,9 +129,7 @@ fn link_output(linker: &mut Linker<VmState>, module: &str) -> wasmtime::Result<(
     linker.func_wrap(
         module,
         "proc_exit",
-        |_: Caller<'_, VmState>, code: u32| -> wasmtime::Result<()> {
-            Err(wasmtime::Error::msg(format!("plugin called proc_exit({code})")))
-        },
+        |_: Caller<'_, VmState>, code: u32| -> wasmtime::Result<()> { Err(Exit(code).into()) },
     )?;
     Ok(())
 }
@@ -192,16 +199,17 @@ fn fd_write(
     (iovs, count): (u32, u32),
     out: u32,
 ) -> HostResult {
-    let vectors = read(caller, iovs, count.saturating_mul(8))?;
+    if count > VECTORS_MAX {
+        return Err(weir_abi::Status::BadArgument.into());
+    }
+    let vectors = read(caller, iovs, count * 8)?;
     let mut line = Vec::new();
     for vector in vectors.as_chunks::<8>().0 {
         let [a, b, c, d, e, f, g, h] = *vector;
         let ptr = u32::from_le_bytes([a, b, c, d]);
         let len = u32::from_le_bytes([e, f, g, h]);
-        line.extend(read(caller, ptr, len)?);
-        if line.len() > 1 << 20 {
-            break;
-        }
+        let room = OUTPUT_BYTES_MAX.saturating_sub(line.len() as u32);
+        line.extend(read(caller, ptr, len.min(room))?);
     }
     write_u32(caller, out, line.len() as u32)?;
     let (_, state) = split(caller)?;
