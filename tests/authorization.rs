@@ -147,9 +147,8 @@ fn an_edited_policy_holds_for_open_connections() {
 /// An identity given to a listener after it was bound counts for the next connection.
 #[test]
 fn an_edited_identity_holds() {
-    let proxy = mesh(
-        "{rules: [{from: [{source: {principals: [cluster.local/ns/default/sa/frontend]}}]}]}",
-    );
+    let proxy =
+        mesh("{rules: [{from: [{source: {principals: [cluster.local/ns/default/sa/frontend]}}]}]}");
     assert_eq!(status(&proxy, "main", "GET", "/"), 200);
     let other = MESH.replace("serviceAccount: frontend", "serviceAccount: another");
     proxy.publish(|| proxy.write("policy.yaml", &other));

@@ -93,9 +93,8 @@ spec:
 
 #[test]
 fn a_call_without_an_answer_has_no_headers() {
-    let slow = |delay| {
-        move |_: &crate::harness::origin::Received| Answer::new(200, "late").delay(delay)
-    };
+    let slow =
+        |delay| move |_: &crate::harness::origin::Received| Answer::new(200, "late").delay(delay);
     let timed_out = asking(AUTH, "/check 50").origin_with("auth", slow(Duration::from_secs(5)));
     let told = timed_out.start().get("/").assert_status(200).json();
     assert!(told["headers"]["x-callout"].to_string().contains("none 0 0 0"), "{told}");

@@ -12,6 +12,8 @@
 #![allow(dead_code, unreachable_pub, reason = "one toolbox for every module of the suite")]
 
 pub mod client;
+pub mod edge;
+pub mod guest;
 pub mod mesh;
 pub mod origin;
 pub mod ports;

@@ -1,8 +1,9 @@
 //! Policies and plugins change while requests flow: none of them fails.
 
 use crate::harness::client::Client;
+use crate::harness::guest::mark;
 use crate::harness::origin::Answer;
-use crate::harness::{Proxy, Running, wait_until};
+use crate::harness::{Folder, Proxy, Running, wait_until};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -20,42 +21,6 @@ spec:
       - {name: mark, plugin: "file:./mark.wasm", config: "c1"}
       cluster: {endpoints: ["127.0.0.1:{v1}"]}
 "#;
-
-/// A plugin that adds `x-mark: VERSION` to responses and `x-seen: VERSION` to requests; it refuses
-/// any configuration that starts with `!`.
-fn mark(version: &str) -> Vec<u8> {
-    let length = version.len();
-    let text = format!(
-        r#"
-(module
-  (import "env" "proxy_add_header_map_value"
-    (func $add (param i32 i32 i32 i32 i32) (result i32)))
-  (import "env" "proxy_get_buffer_bytes"
-    (func $buffer (param i32 i32 i32 i32 i32) (result i32)))
-  (memory (export "memory") 1)
-  (data (i32.const 0) "x-mark")
-  (data (i32.const 8) "x-seen")
-  (data (i32.const 16) "{version}")
-  (func (export "proxy_abi_version_0_2_1"))
-  (func (export "malloc") (param i32) (result i32) (i32.const 1024))
-  (func (export "proxy_on_context_create") (param i32 i32))
-  (func (export "proxy_on_vm_start") (param i32 i32) (result i32) (i32.const 1))
-  (func (export "proxy_on_configure") (param i32 i32) (result i32)
-    (drop (call $buffer (i32.const 7) (i32.const 0) (i32.const 1) (i32.const 100) (i32.const 104)))
-    (i32.ne (i32.load8_u (i32.load (i32.const 100))) (i32.const 33)))
-  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
-    (drop (call $add (i32.const 0) (i32.const 8) (i32.const 6) (i32.const 16) (i32.const {length})))
-    (i32.const 0))
-  (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
-    (drop (call $add (i32.const 2) (i32.const 0) (i32.const 6) (i32.const 16) (i32.const {length})))
-    (i32.const 0))
-  (func (export "proxy_on_done") (param i32) (result i32) (i32.const 1))
-  (func (export "proxy_on_log") (param i32))
-  (func (export "proxy_on_delete") (param i32)))
-"#
-    );
-    wat::parse_str(text).unwrap()
-}
 
 fn marked(proxy: &Running) -> String {
     proxy.get("/").assert_status(200).header("x-mark").unwrap_or("none").to_owned()
@@ -303,10 +268,9 @@ fn listeners_come_go_and_change_their_names() {
     let renamed = CHAIN.replace("- name: main", "- name: other");
     proxy.publish(|| proxy.write("policy.yaml", &renamed));
     assert_eq!(marked(&proxy), "v1", "a renamed listener still listens");
-    proxy.publish(|| proxy.write("policy.yaml", &CHAIN.replace("{main}", "{second}")));
-    // Ports are chosen when first written.
-    let second = proxy.policies().join("policy.yaml");
-    assert!(std::fs::read_to_string(second).unwrap().contains("127.0.0.1"));
+    let second = crate::harness::ports::free_port();
+    proxy.publish(|| proxy.write("policy.yaml", &CHAIN.replace("{main}", &second.to_string())));
+    Client::connect(SocketAddr::from(([127, 0, 0, 1], second))).get("/").assert_status(200);
     wait_until("the old address is closed", || {
         std::net::TcpStream::connect(proxy.address("main")).is_err()
     });
@@ -340,4 +304,81 @@ fn an_overriding_file_replaces_a_builtin_and_gives_it_back() {
     assert_eq!(marked(&proxy), "mine");
     proxy.publish(|| std::fs::remove_file(&file).unwrap());
     assert_eq!(marked(&proxy), "none");
+}
+
+#[test]
+fn a_removed_listener_finishes_its_request() {
+    let policy = CHAIN.replace(
+        r#"{name: mark, plugin: "file:./mark.wasm", config: "c1"}"#,
+        r#"{name: slow, plugin: "builtin:fault", config: {delay: {percentage: 100, fixedDelay: 1s}}}"#,
+    );
+    let proxy = Proxy::with(&policy).origin("v1").start();
+    let mut client = proxy.connect("main");
+    client.write(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+    wait_until("the request has begun", || proxy.metric("weir_downstream_requests_total") == 1);
+    let elsewhere = crate::harness::ports::free_port().to_string();
+    proxy.publish(|| proxy.write("policy.yaml", &policy.replace("{main}", &elsewhere)));
+    client.read_response().assert_status(200);
+    assert!(client.is_closed());
+}
+
+#[test]
+fn a_document_in_a_new_folder_is_found() {
+    let proxy = Proxy::with(INBOUND).origin("v1").start();
+    proxy.get("/").assert_status(200);
+    std::fs::create_dir(proxy.policies().join("deeper")).unwrap();
+    proxy.publish(|| proxy.write("deeper/deny.yaml", DENY));
+    proxy.get("/").assert_status(403);
+}
+
+#[test]
+fn removing_every_document_leaves_the_last_serving() {
+    let proxy = Proxy::with(INBOUND).origin("v1").start();
+    proxy.refuse(|| std::fs::remove_file(proxy.policies().join("policy.yaml")).unwrap());
+    proxy.get("/").assert_status(200);
+}
+
+/// A value that a plugin is configured with while nothing else changes.
+#[test]
+fn only_what_changed_is_published() {
+    let proxy = Proxy::with(CHAIN).plugin("mark.wasm", &mark("v1")).origin("v1").start();
+    let version = proxy.version();
+    let text = std::fs::read_to_string(proxy.policies().join("policy.yaml")).unwrap();
+    proxy.write("policy.yaml", &format!("# a comment\n{text}"));
+    proxy.write_plugin("mark.wasm", &mark("v1"));
+    proxy.publish(|| proxy.write_plugin("mark.wasm", &mark("v2")));
+    assert_eq!(proxy.version(), version + 1);
+}
+
+/// Named on the command line instead of its folder, and saved as editors do: by a rename.
+#[test]
+fn a_single_file_is_followed() {
+    let folder = Folder::new();
+    let file = folder.path().join("deny.yaml");
+    std::fs::write(&file, DENY).unwrap();
+    let proxy = Proxy::with(INBOUND).path(&file).origin("v1").start();
+    proxy.get("/").assert_status(403);
+    proxy.publish(|| {
+        let new = folder.path().join(".deny.yaml.swp");
+        std::fs::write(&new, DENY.replace("action: DENY", "action: ALLOW")).unwrap();
+        std::fs::rename(new, &file).unwrap();
+    });
+    proxy.get("/").assert_status(200);
+}
+
+#[test]
+fn listeners_may_trade_their_addresses() {
+    let two = |first: &str, second: &str| {
+        format!(
+            "apiVersion: weir.dev/v1\nkind: Proxy\nmetadata: {{name: edge, namespace: default}}\nspec:\n  listeners:\n  - name: one\n    bind: 127.0.0.1:{first}\n    routes: [{{cluster: {{endpoints: [\"127.0.0.1:{{v1}}\"]}}}}]\n  - name: two\n    bind: 127.0.0.1:{second}\n    routes: [{{cluster: {{endpoints: [\"127.0.0.1:{{v2}}\"]}}}}]\n"
+        )
+    };
+    let proxy =
+        Proxy::with(&two("{main}", "{second}")).origin("v1").origin("v2").workers(2).start();
+    let second = || proxy.request("GET", "/").to(proxy.address("second")).send().origin();
+    assert_eq!((proxy.get("/").origin(), second()), ("v1".into(), "v2".into()));
+    proxy.publish(|| proxy.write("policy.yaml", &two("{second}", "{main}")));
+    for _ in 0..10 {
+        assert_eq!((proxy.get("/").origin(), second()), ("v2".into(), "v1".into()));
+    }
 }

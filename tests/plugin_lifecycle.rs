@@ -18,17 +18,14 @@ fn assert_served(proxy: &Running) {
 
 #[test]
 fn requests_pass_in_order_and_responses_in_reverse() {
-    let proxy =
-        probes(&["", "", ""]).origin_with("v1", |_| Answer::new(200, "world!")).start();
+    let proxy = probes(&["", "", ""]).origin_with("v1", |_| Answer::new(200, "world!")).start();
     proxy.request("POST", "/").body("hello").send().assert_status(200).assert_body("world!");
     let expected = "\
         p0 create|p0 request_headers false|p1 create|p1 request_headers false|\
         p2 create|p2 request_headers false|\
-        p0 request_body 5 false|p1 request_body 5 false|p2 request_body 5 false|\
-        p0 request_body 0 true|p1 request_body 0 true|p2 request_body 0 true|\
+        p0 request_body 5 true|p1 request_body 5 true|p2 request_body 5 true|\
         p2 response_headers false|p1 response_headers false|p0 response_headers false|\
-        p2 response_body 6 false|p1 response_body 6 false|p0 response_body 6 false|\
-        p2 response_body 0 true|p1 response_body 0 true|p0 response_body 0 true|\
+        p2 response_body 6 true|p1 response_body 6 true|p0 response_body 6 true|\
         p0 log|p1 log|p2 log|p0 done|p0 delete|p1 done|p1 delete|p2 done|p2 delete";
     assert_eq!(trace(&proxy, &last(3)).join("|"), expected);
 }
@@ -37,13 +34,15 @@ fn requests_pass_in_order_and_responses_in_reverse() {
 fn without_bodies_the_headers_end_the_stream() {
     let proxy = probes(&[""]).origin_with("v1", |_| Answer::new(204, "")).start();
     proxy.get("/").assert_status(204);
-    let expected = "p0 create|p0 request_headers true|p0 response_headers true|p0 log|p0 done|p0 delete";
+    let expected =
+        "p0 create|p0 request_headers true|p0 response_headers true|p0 log|p0 done|p0 delete";
     assert_eq!(trace(&proxy, &last(1)).join("|"), expected);
 }
 
 #[test]
 fn trailers_come_after_the_body() {
-    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx-t: 1\r\n\r\n";
+    let chunked =
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx-t: 1\r\n\r\n";
     let proxy = probes(&["on response_trailers get 3 x-t", "on response_body buffer"])
         .origin_with("v1", move |_| Answer::raw(chunked))
         .start();
@@ -72,9 +71,8 @@ fn trailers_come_after_the_body() {
 fn a_pause_ends_with_the_tick_that_resumes_it() {
     for callback in ["request_headers", "request_body", "response_headers", "response_body"] {
         let direction = callback.split('_').next().unwrap();
-        let script = format!(
-            "on configure tick 5\non {callback} pause\non tick resume {direction}\n"
-        );
+        let script =
+            format!("on configure tick 5\non {callback} pause\non tick resume {direction}\n");
         let proxy = probes(&["", &script, ""]).origin("v1").start();
         assert_served(&proxy);
         assert_served(&proxy);
@@ -85,9 +83,8 @@ fn a_pause_ends_with_the_tick_that_resumes_it() {
 fn a_pause_ends_with_the_timer_that_resumes_it() {
     for callback in ["request_headers", "request_body", "response_headers", "response_body"] {
         let direction = callback.split('_').next().unwrap();
-        let script = format!(
-            "on {callback} timer 5\non {callback} pause\non timer resume {direction}\n"
-        );
+        let script =
+            format!("on {callback} timer 5\non {callback} pause\non timer resume {direction}\n");
         let proxy = probes(&["", &script, ""]).origin("v1").start();
         assert_served(&proxy);
         assert_served(&proxy);
@@ -117,9 +114,10 @@ fn a_resume_before_the_pause_is_forgotten() {
 
 #[test]
 fn a_local_reply_passes_the_filters_that_saw_the_request() {
-    let proxy = probes(&["", "on request_headers reply 418 short\non log property response/code", ""])
-        .origin("v1")
-        .start();
+    let proxy =
+        probes(&["", "on request_headers reply 418 short\non log property response/code", ""])
+            .origin("v1")
+            .start();
     proxy.get("/").assert_status(418).assert_body("short").assert_header("x-reply", "local");
     assert!(proxy.origin("v1").requests().is_empty());
     let trace = trace(&proxy, &last(3));
@@ -185,18 +183,16 @@ fn done_means_nothing_while_a_stream_lives() {
     assert_served(&proxy);
     let trace = trace(&proxy, &last(1));
     assert_eq!(told(&trace, "p0 done "), "1");
-    assert_eq!(proxy.metric("weir_plugin_failures_total{plugin=\"file:./probe.wasm\",kind=\"trap\"}"), 0);
+    let metrics = proxy.admin("/metrics").text();
+    assert!(!metrics.contains("weir_plugin_failures_total"), "{metrics}");
 }
 
 #[test]
 fn equal_configurations_share_a_root_and_others_do_not() {
     let same = || Filter::probe("p", "");
-    let proxy = with_probe(&policy(&[
-        vec![same(), same()],
-        vec![same(), Filter::probe("q", "")],
-    ]))
-    .origin("v1")
-    .start();
+    let proxy = with_probe(&policy(&[vec![same(), same()], vec![same(), Filter::probe("q", "")]]))
+        .origin("v1")
+        .start();
     assert_served(&proxy);
     let configured = |name: &str| {
         proxy.log().iter().filter(|line| **line == format!("{name} configure")).count()
@@ -249,7 +245,10 @@ fn a_root_that_is_not_done_waits_for_its_tick() {
 #[test]
 fn a_configuration_that_comes_back_while_a_stream_holds_it_stays() {
     let chain = |name: &str| {
-        policy(&[vec![Filter::probe(name, "on request_headers?x-wait pause\non configure tick 5\non tick?x-no resume request")]])
+        policy(&[vec![Filter::probe(
+            name,
+            "on request_headers?x-wait pause\non configure tick 5\non tick?x-no resume request",
+        )]])
     };
     let proxy = with_probe(&chain("p0")).origin("v1").start();
     let mut client = proxy.connect("main");

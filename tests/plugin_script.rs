@@ -38,7 +38,8 @@ pub(crate) fn policy(chains: &[Vec<Filter>]) -> String {
     for (index, chain) in chains.iter().enumerate() {
         let last = index + 1 == chains.len();
         let prefix = if last { "/".to_owned() } else { format!("/{index}") };
-        out += &format!("    - match: {{path: {{prefix: {prefix}}}}}\n      plugins:\n");
+        out += &format!("    - match: {{path: {{prefix: {prefix}}}}}\n");
+        out += if chain.is_empty() { "" } else { "      plugins:\n" };
         for filter in chain {
             out += &format!(
                 "      - name: {}\n        plugin: \"file:./{}\"\n        onFailure: {}\n        config: |\n",

@@ -247,6 +247,7 @@ fn hosts_are_found_by_every_name_of_the_service() {
         "svc.default.svc",
         "svc.default.svc.cluster.local",
         "svc.default.svc.cluster.local:8080",
+        "svc.default.svc.cluster.local.",
     ] {
         let response = proxy.request("GET", "/").host(host).send();
         assert_eq!(response.assert_status(200).origin(), "v2", "{host}");
@@ -275,6 +276,10 @@ fn a_subset_without_endpoints_is_uh_and_an_unknown_one_is_nc() {
     proxy.svc("/nohost").send().assert_status(503).assert_body("");
     proxy.svc("/no-rule").send().assert_status(404).assert_body("");
     proxy.svc("/ok").send().assert_status(200);
+    for (flag, count) in [("UH", 1), ("NC", 2), ("NR", 1), ("-", 1)] {
+        let label = format!("response_flags=\"{flag}\"");
+        assert_eq!(proxy.metric_sum("istio_requests_total", &label), count, "{flag}");
+    }
 }
 
 #[test]

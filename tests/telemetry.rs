@@ -132,15 +132,16 @@ fn both_reporters_count_with_istios_labels() {
     let metrics = proxy.admin("/metrics").text();
     let lines = || metrics.lines().filter(|line| line.starts_with("istio_requests_total{"));
     assert_eq!(lines().count(), 2, "{metrics}");
+    let label = Regex::new(r#"(\w+)=""#).unwrap();
     for line in lines() {
-        let names: Vec<_> = Regex::new(r#"(\w+)=""#)
-            .unwrap()
+        let names: Vec<_> = label
             .captures_iter(line)
             .map(|found| found.get(1).unwrap().as_str().to_owned())
             .collect();
-        let present: Vec<_> = LABELS.iter().filter(|name| names.contains(&name.to_string())).collect();
+        let present: Vec<_> =
+            LABELS.iter().filter(|name| names.contains(&name.to_string())).collect();
         assert_eq!(names.iter().collect::<Vec<_>>(), present, "Istio's order: {line}");
-        for label in [
+        for expected in [
             "source_canonical_service=\"front\"",
             "source_app=\"front\"",
             "source_version=\"v3\"",
@@ -153,7 +154,7 @@ fn both_reporters_count_with_istios_labels() {
             "response_code=\"200\"",
             "response_flags=\"-\"",
         ] {
-            assert!(line.contains(label), "{label} in {line}");
+            assert!(line.contains(expected), "{expected} in {line}");
         }
     }
     let source = lines().find(|line| line.contains("reporter=\"source\"")).unwrap();

@@ -20,7 +20,8 @@ use std::collections::BTreeMap;
 pub struct Plan {
     /// In order of declaration; `name` is unique.
     pub listeners: Vec<listener::Listener>,
-    /// By name. A route or plugin may name a cluster that is not here: that is answered with 503 NC.
+    /// By name. A route or plugin may name a cluster that is not here: that is answered with
+    /// `Route::missing_cluster_status` and the flag NC.
     pub clusters: BTreeMap<String, cluster::Cluster>,
     /// By name. Every `FilterRef::plugin` is a key of this map.
     pub plugins: BTreeMap<String, plugin::Plugin>,

@@ -7,6 +7,7 @@
 mod builder;
 pub mod diagnostic;
 mod document;
+mod gateway;
 mod host;
 mod istio;
 mod kind;

@@ -63,4 +63,4 @@ impl VmError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
 /// One request in the making.
+#[derive(Clone)]
 pub struct Request {
     address: SocketAddr,
     method: String,
@@ -136,7 +137,7 @@ impl Client {
             }
         };
         let head: Vec<u8> = self.buffer.drain(..end + 4).collect();
-        Some(Response::parse(String::from_utf8(head).unwrap()))
+        Some(Response::parse(std::str::from_utf8(&head).unwrap()))
     }
 
     /// Some bytes, as they come; empty at the end.
@@ -228,7 +229,7 @@ pub struct Response {
 }
 
 impl Response {
-    fn parse(head: String) -> Self {
+    fn parse(head: &str) -> Self {
         let mut lines = head.trim_end().split("\r\n");
         let status = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap();
         let headers = lines.map(split_header).collect();
@@ -289,7 +290,7 @@ impl Response {
     }
 }
 
-fn split_header(line: impl AsRef<str>) -> (String, String) {
-    let (name, value) = line.as_ref().split_once(':').unwrap();
+fn split_header(line: &str) -> (String, String) {
+    let (name, value) = line.split_once(':').unwrap();
     (name.to_ascii_lowercase(), value.trim().to_owned())
 }

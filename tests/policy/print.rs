@@ -5,7 +5,7 @@ use weir::plan::Plan;
 use weir::plan::chain::FilterRef;
 use weir::plan::listener::{Domain, Listener};
 use weir::plan::matcher::{PathMatch, RouteMatch, StringMatch};
-use weir::plan::route::Route;
+use weir::plan::route::{MISSING_CLUSTER_STATUS, Route};
 
 pub(crate) fn plan(plan: &Plan) -> String {
     let mut text = String::new();
@@ -67,6 +67,9 @@ fn route(text: &mut String, route: &Route) {
     chain(text, &route.chain);
     if let Some(timeout) = route.timeout {
         let _ = writeln!(text, "      timeout {timeout:?}");
+    }
+    if route.missing_cluster_status != MISSING_CLUSTER_STATUS {
+        let _ = writeln!(text, "      without cluster {}", route.missing_cluster_status);
     }
     let _ =
         writeln!(text, "      to {}", route.cluster.as_deref().unwrap_or("whom the chain says"));

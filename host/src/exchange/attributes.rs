@@ -24,6 +24,8 @@ pub struct Connection {
     pub id: u64,
     pub peer: SocketAddr,
     pub local: SocketAddr,
+    /// Port of the workload that the listener stands for, as policies name it.
+    pub port: u16,
     /// SPIFFE URI of the caller, when it is proven.
     pub peer_identity: Option<Arc<str>>,
     /// SPIFFE URI of the workload this listener stands for.

@@ -51,7 +51,7 @@ impl Exchange {
             b"source" => self.source_property(field),
             b"destination" => match field {
                 b"address" => Ok(address(self.attributes.connection.local)),
-                b"port" => Ok(int(u64::from(self.attributes.connection.local.port()))),
+                b"port" => Ok(int(u64::from(self.attributes.connection.port))),
                 _ => Err(NOT_FOUND),
             },
             b"connection" => self.connection_property(field),

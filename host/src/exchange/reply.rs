@@ -10,7 +10,8 @@ use weir_abi::flags::ResponseFlag;
 #[derive(Debug, Clone)]
 pub struct LocalReply {
     pub status: StatusCode,
-    pub headers: HeaderMap,
+    /// Boxed: a reply travels as the error of many functions.
+    pub headers: Box<HeaderMap>,
     pub body: Bytes,
     /// `%RESPONSE_CODE_DETAILS%`; blanks become `_` as in Envoy.
     pub details: Cow<'static, str>,
@@ -20,7 +21,7 @@ pub struct LocalReply {
 impl LocalReply {
     /// A reply of the core. An empty body has no content type, as in Envoy.
     pub fn new(status: StatusCode, body: &'static str, details: &'static str) -> Self {
-        let mut headers = HeaderMap::new();
+        let mut headers = Box::new(HeaderMap::new());
         if !body.is_empty() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         }

@@ -9,10 +9,10 @@ use crate::exchange::reply::LocalReply;
 use crate::exchange::{Event, Message, SharedExchange};
 use crate::plan::chain::OnFailure;
 use crate::wasm::VmError;
-use crate::wasm::vm::{SharedVm, Vm};
+use crate::wasm::vm::Vm;
+use crate::wasm::vms::Lease;
 use bytes::Bytes;
 use http::StatusCode;
-use std::rc::Rc;
 use std::time::Duration;
 use weir_abi::flags::ResponseFlag;
 use weir_abi::{Action, StreamType};
@@ -69,7 +69,7 @@ enum Link {
     /// Has not seen the request.
     Unopened,
     Open {
-        vm: Rc<SharedVm>,
+        vm: Lease,
         context: u32,
     },
     /// Failed; the stream goes on without it, or is being answered.
@@ -229,6 +229,8 @@ impl Chain {
         for position in 0..self.filters.len() {
             let _ = self.call(position, Vm::close);
         }
+        // Pooled VMs go back now, not when the last body of the stream is dropped.
+        self.links.clear();
         self.take_events();
     }
 
@@ -362,7 +364,7 @@ impl Chain {
 
     fn open(&mut self, position: usize) -> Result<(), LocalReply> {
         let Some(Filter { root, .. }) = self.filters.get(position) else { return Ok(()) };
-        let opened = root.vms.lease(&root.spec).and_then(|(vm, root)| {
+        let opened = root.vms.lease_stream(&root.spec).and_then(|(vm, root)| {
             let context = vm.borrow_mut().open_stream(root, &self.exchange, position)?;
             Ok(Link::Open { vm, context })
         });
@@ -393,12 +395,15 @@ impl Chain {
 
     /// A plugin failed: says so once, replaces its VM, and applies the failure policy.
     fn fail(&mut self, position: usize, error: &VmError) -> Result<(), LocalReply> {
-        if let Some(link) = self.links.get_mut(position) {
-            *link = Link::Failed;
-        }
+        let link = self.links.get_mut(position);
+        let link = link.map(|link| std::mem::replace(link, Link::Failed));
+        let vm = match &link {
+            Some(Link::Open { vm, .. }) => Some(&**vm),
+            _ => None,
+        };
         let Some(filter) = self.filters.get(position) else { return Ok(()) };
         let root = &filter.root;
-        if root.vms.failed(error) {
+        if root.vms.failed(error, vm) {
             let exchange = self.exchange.borrow();
             let request_id = exchange.request.headers.get(b"x-request-id").unwrap_or_default();
             tracing::warn!(

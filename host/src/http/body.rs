@@ -28,6 +28,16 @@ pub(super) enum Source {
     Bytes(Bytes),
 }
 
+impl Source {
+    /// No byte will come.
+    pub(super) fn is_end(&self) -> bool {
+        match self {
+            Self::Incoming(incoming) => incoming.is_end_stream(),
+            Self::Bytes(bytes) => bytes.is_empty(),
+        }
+    }
+}
+
 /// What a response body gives back when it is over.
 pub(super) struct Upstream {
     pub(super) lease: Lease,
@@ -63,7 +73,8 @@ pub enum ResponseBody {
 
 impl StreamBody {
     pub(super) fn new(stream: &Rc<Stream>, direction: StreamType, source: Source) -> Self {
-        let filtered = stream.chain.borrow().wants_body(direction);
+        // Filters were told with the headers that there is none.
+        let filtered = !source.is_end() && stream.chain.borrow().wants_body(direction);
         Self {
             stream: Rc::clone(stream),
             direction,
@@ -176,6 +187,9 @@ impl StreamBody {
                 let frame = ready!(Pin::new(&mut *incoming).poll_frame(cx));
                 // hyper asks for no frame past the declared length, so the end comes with the last.
                 self.input_ended = frame.is_none() || incoming.is_end_stream();
+                if self.input_ended && self.direction == StreamType::HttpRequest {
+                    self.stream.set_request_ended();
+                }
                 Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
             }
             Source::Bytes(bytes) => {
@@ -191,6 +205,9 @@ impl StreamBody {
         match frame.into_data() {
             Ok(data) => {
                 self.count(data.len() as u64);
+                if self.input_ended && self.filtered && matches!(self.source, Source::Incoming(_)) {
+                    return self.data_then_end(data);
+                }
                 self.data(data)
             }
             Err(frame) => match frame.into_trailers() {
@@ -206,6 +223,14 @@ impl StreamBody {
             StreamType::HttpResponse => attributes.response_bytes += bytes,
             _ => attributes.request_bytes += bytes,
         }
+    }
+
+    /// The end is a callback of its own whatever the framing, as in Envoy for HTTP/1.1.
+    fn data_then_end(&mut self, data: Bytes) -> Result<(), BodyError> {
+        self.input_ended = false;
+        self.data(data)?;
+        self.input_ended = true;
+        self.data(Bytes::new())
     }
 
     fn data(&mut self, data: Bytes) -> Result<(), BodyError> {
@@ -257,7 +282,10 @@ impl StreamBody {
 
     fn output(&mut self, bytes: Bytes) -> Result<(), BodyError> {
         if !bytes.is_empty() {
-            self.ready = Some(bytes);
+            self.ready = Some(match self.ready.take() {
+                Some(before) => [before, bytes].concat().into(),
+                None => bytes,
+            });
         }
         if self.input_ended && self.trailers.is_none() {
             self.complete();
@@ -293,10 +321,7 @@ impl Body for StreamBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        let source_ended = match &self.source {
-            Source::Incoming(incoming) => !self.filtered && incoming.is_end_stream(),
-            Source::Bytes(_) => false,
-        };
+        let source_ended = !self.filtered && self.source.is_end();
         (self.done || source_ended) && self.ready.is_none() && self.trailers.is_none()
     }
 

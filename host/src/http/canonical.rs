@@ -9,7 +9,7 @@ use crate::exchange::headers::{Headers, Pseudo, RequestLine};
 use crate::exchange::reply::LocalReply;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
-    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, StatusCode, Uri, request, response};
 use std::borrow::Cow;
@@ -19,13 +19,11 @@ use weir_abi::flags::ResponseFlag;
 const TARGET_BYTES_MAX: usize = 8 << 10;
 
 /// Fields that belong to one connection, besides those `Connection` names.
-static HOP_BY_HOP: [HeaderName; 8] = [
+static HOP_BY_HOP: [HeaderName; 6] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     HeaderName::from_static("http2-settings"),
-    TE,
-    TRAILER,
     TRANSFER_ENCODING,
     UPGRADE,
 ];
@@ -76,9 +74,15 @@ pub fn response(parts: response::Parts) -> Option<Headers> {
         return None;
     }
     if map.contains_key(TRANSFER_ENCODING) {
+        // Another coding beneath `chunked` would be lost with the line that names it.
+        check_transfer_encoding(&map).ok()?;
         map.remove(CONTENT_LENGTH);
     }
+    let framing = map.remove(TRANSFER_ENCODING);
     strip_hop_by_hop(&mut map).ok()?;
+    if let Some(framing) = framing {
+        map.insert(TRANSFER_ENCODING, framing);
+    }
     Some(Headers::new(Pseudo::Response(status), map))
 }
 
@@ -205,6 +209,11 @@ fn strip_hop_by_hop(map: &mut HeaderMap) -> Result<(), Nominated> {
     }
     for name in &HOP_BY_HOP {
         map.remove(name);
+    }
+    // Trailers pass, and are the only one of its codings that does.
+    let is_trailers = |te: &HeaderValue| te.as_bytes().eq_ignore_ascii_case(b"trailers");
+    if !map.get_all(TE).iter().all(is_trailers) {
+        map.remove(TE);
     }
     Ok(())
 }

@@ -100,6 +100,7 @@ fn describe(
         id: NEXT_ID.fetch_add(1, Relaxed),
         peer,
         local,
+        port: listener.port,
         peer_identity,
         local_identity: listener.identity.as_ref().and_then(|it| it.principal.clone()),
         mtls: false,

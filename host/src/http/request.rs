@@ -3,7 +3,7 @@
 use super::body::{ResponseBody, Source, StreamBody, Upstream};
 use super::canonical;
 use super::forwarded::{annotate, upstream_request};
-use super::response::{build, reply_message, without_stream};
+use super::response::{announce_close, build, reply_message, without_stream};
 use super::stream::{Finish, Stream};
 use super::worker::Worker;
 use crate::exchange::attributes::{Attributes, Connection};
@@ -12,11 +12,12 @@ use crate::exchange::{Exchange, Message};
 use crate::filter::chain::{Chain, Step};
 use crate::plan::listener::Role;
 use crate::snapshot::local::LocalSnapshot;
-use crate::snapshot::router::{Listener, Matched};
+use crate::snapshot::router::{Listener, Matched, Route};
 use crate::upstream::UpstreamError;
 use crate::upstream::attempt::{self, Answer};
 use crate::upstream::body::{BodyError, RequestBody};
 use crate::upstream::cluster::Cluster;
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body, Incoming};
@@ -29,6 +30,7 @@ use weir_abi::flags::ResponseFlag;
 static SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
 
 /// Where the stream's response comes from.
+#[expect(clippy::large_enum_variant, reason = "one on the stack; a box would cost every request")]
 enum Origin {
     Upstream(Answer),
     Reply(LocalReply),
@@ -86,6 +88,9 @@ pub(super) async fn handle(
 
     // 5. The request's way through the filters.
     let end = incoming.is_end_stream();
+    if end {
+        stream.set_request_ended();
+    }
     let passed = pass_headers(&stream, StreamType::HttpRequest, end).await;
 
     // 6. Upstream.
@@ -94,8 +99,9 @@ pub(super) async fn handle(
     let origin = match (passed, matched) {
         (Err(reply), _) => Origin::Reply(reply),
         (Ok(()), None) => Origin::Reply(no_route()),
-        (Ok(()), Some(_)) => {
-            let sent = Forward { stream: &stream, listener: &listener, snapshot: &snapshot, bare };
+        (Ok(()), Some(Matched { route, .. })) => {
+            let (listener, snapshot) = (&listener, &snapshot);
+            let sent = Forward { stream: &stream, listener, route, snapshot, bare };
             sent.within(deadline, incoming, end).await
         }
     };
@@ -120,6 +126,7 @@ async fn pass_headers(stream: &Stream, direction: StreamType, end: bool) -> Resu
 struct Forward<'a> {
     stream: &'a Rc<Stream>,
     listener: &'a Listener,
+    route: &'a Route,
     snapshot: &'a LocalSnapshot,
     /// No filter will ask for the request again.
     bare: bool,
@@ -185,7 +192,8 @@ impl Forward<'_> {
         let name = attributes.chosen_cluster.as_ref().or(attributes.upstream.cluster.as_ref());
         let cluster = name.and_then(|name| self.snapshot.shared.clusters.get(name));
         let Some(cluster) = cluster else {
-            let reply = LocalReply::new(StatusCode::SERVICE_UNAVAILABLE, "", "cluster_not_found");
+            let status = self.route.missing_cluster_status;
+            let reply = LocalReply::new(status, "", "cluster_not_found");
             return Err(reply.flagged(ResponseFlag::NoClusterFound));
         };
         attributes.upstream.cluster = Some(Arc::clone(&cluster.name));
@@ -215,7 +223,13 @@ impl Forward<'_> {
                 headers.map_mut().insert(CONTENT_LENGTH, HeaderValue::from(exact));
             }
             Some((None, true)) => headers.remove(b"content-length"),
-            Some((None, false)) | None => {}
+            // Written as the client did, `00` would mean nothing else to us but perhaps to upstream.
+            None => {
+                if let Some(length) = headers.map_mut().get_mut(CONTENT_LENGTH) {
+                    *length = HeaderValue::from(0);
+                }
+            }
+            Some((None, false)) => {}
         }
         let map = if self.bare { std::mem::take(headers.map_mut()) } else { headers.map().clone() };
         let body = body.map_or(RequestBody::Empty, |body| RequestBody::Stream(Box::pin(body)));
@@ -274,27 +288,31 @@ async fn respond(
         .headers
         .request_line()
         .is_some_and(|line| line.method == Method::HEAD);
-    let end = head_only
-        || match &source {
-            Source::Incoming(incoming) => incoming.is_end_stream(),
-            Source::Bytes(bytes) => bytes.is_empty(),
-        };
+    let end = head_only || source.is_end();
+    let source = match source {
+        // What stands for a body that HEAD does not get.
+        Source::Bytes(_) if head_only => Source::Bytes(Bytes::new()),
+        source => source,
+    };
+    let cuts_off = upstream.is_none() && !stream.has_request_ended();
     stream.exchange.borrow_mut().response = Some(message);
     let passed = pass_headers(stream, StreamType::HttpResponse, end).await;
     let mut body = match passed {
         Ok(()) => {
             let body = StreamBody::new(stream, StreamType::HttpResponse, source);
-            body.ending(finish, upstream).until(back.deadline)
+            // The time is for upstream's answer, not for what replaces it.
+            let deadline = back.deadline.filter(|_| upstream.is_some());
+            body.ending(finish, upstream).until(deadline)
         }
         // An answer from the way back replaces the response and passes no further filter.
-        Err(reply) => return Ok(direct(stream, finish, reply)),
+        Err(reply) => return Ok(direct(stream, reply)),
     };
-    if body.is_filtered() && !end && declares_length(stream) {
-        if let Err(error) = body.prime().await {
-            let late = stream.late_reply.borrow_mut().take();
-            let Some(reply) = late else { return Err(error) };
-            return Ok(direct(stream, Finish(Rc::clone(stream)), reply));
-        }
+    if body.is_filtered()
+        && declares_length(stream)
+        && let Err(error) = body.prime().await
+    {
+        let late = stream.late_reply.borrow_mut().take();
+        return late.map(|reply| direct(stream, reply)).ok_or(error);
     }
     let exchange = &mut *stream.exchange.borrow_mut();
     let Some(response) = &mut exchange.response else { return Err(BodyError::StreamClosed) };
@@ -309,11 +327,16 @@ async fn respond(
     }
     exchange.attributes.response_headers_bytes = response.headers.byte_size() as u64;
     let status = response.headers.status().unwrap_or(StatusCode::OK);
-    let headers = if back.bare {
+    // Filters see how the body came, as in Envoy; how it goes out is hyper's to say.
+    response.headers.remove(b"transfer-encoding");
+    let mut headers = if back.bare {
         std::mem::take(response.headers.map_mut())
     } else {
         response.headers.map().clone()
     };
+    if cuts_off {
+        announce_close(&mut headers);
+    }
     Ok(build(status, headers, ResponseBody::Stream(Box::new(body))))
 }
 
@@ -344,14 +367,17 @@ fn open_reply(stream: &Stream, reply: LocalReply) -> Opened {
 }
 
 /// Answers without passing any further filter.
-fn direct(stream: &Rc<Stream>, finish: Finish, reply: LocalReply) -> Response<ResponseBody> {
+fn direct(stream: &Stream, reply: LocalReply) -> Response<ResponseBody> {
     let exchange = &mut *stream.exchange.borrow_mut();
     note_reply(&mut exchange.attributes, &reply);
     exchange.attributes.response_bytes = reply.body.len() as u64;
     let message = reply_message(&reply);
-    let headers = message.headers.map().clone();
+    let mut headers = message.headers.map().clone();
+    if !stream.has_request_ended() {
+        announce_close(&mut headers);
+    }
     exchange.response = Some(message);
-    finish.0.set_complete();
+    stream.set_complete();
     let body = if reply.body.is_empty() { None } else { Some(reply.body) };
     build(reply.status, headers, ResponseBody::Reply(body))
 }

@@ -13,14 +13,22 @@ pub(super) fn without_stream(reply: LocalReply) -> Response<ResponseBody> {
     let LocalReply { status, mut headers, body, .. } = reply;
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     let body = if body.is_empty() { None } else { Some(body) };
-    build(status, headers, ResponseBody::Reply(body))
+    build(status, *headers, ResponseBody::Reply(body))
 }
 
 /// The head of a local reply, as the filters of the way back see it.
 pub(super) fn reply_message(reply: &LocalReply) -> Message {
-    let mut headers = reply.headers.clone();
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(reply.body.len()));
+    let mut headers = HeaderMap::clone(&reply.headers);
+    // hyper writes the length of an empty body; filters see no line for it, as in Envoy.
+    if !reply.body.is_empty() {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(reply.body.len()));
+    }
     Message::new(Headers::new(Pseudo::Response(reply.status), headers))
+}
+
+/// A reply to a request that has not ended yet: the client is told that the rest is not awaited.
+pub(super) fn announce_close(headers: &mut HeaderMap) {
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
 }
 
 pub(super) fn build(

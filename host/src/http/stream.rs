@@ -30,6 +30,8 @@ pub(super) struct Stream {
     started: Instant,
     timers: RefCell<Vec<(Instant, Timer)>>,
     complete: Cell<bool>,
+    /// Everything the client has to say has come.
+    request_ended: Cell<bool>,
     finished: Cell<bool>,
     /// Keeps this stream's VMs alive and on their version.
     _snapshot: Rc<LocalSnapshot>,
@@ -51,6 +53,7 @@ impl Stream {
             started: Instant::now(),
             timers: RefCell::default(),
             complete: Cell::new(false),
+            request_ended: Cell::new(false),
             finished: Cell::new(false),
             _snapshot: snapshot,
         })
@@ -108,11 +111,22 @@ impl Stream {
         let attributes = &mut self.exchange.borrow_mut().attributes;
         attributes.flags.insert(flag);
         attributes.details = Some(details.into());
+        // Whatever the client does about it is not why.
+        self.complete.set(true);
     }
 
     /// The response reached its end, so what follows is not a broken stream.
     pub(super) fn set_complete(&self) {
         self.complete.set(true);
+    }
+
+    /// The request is over; what follows on the connection is the next one.
+    pub(super) fn set_request_ended(&self) {
+        self.request_ended.set(true);
+    }
+
+    pub(super) fn has_request_ended(&self) -> bool {
+        self.request_ended.get()
     }
 
     /// Ends the stream: facts for the logs, then the filters' last callbacks. Idempotent.
@@ -123,9 +137,9 @@ impl Stream {
         {
             let attributes = &mut self.exchange.borrow_mut().attributes;
             attributes.duration = Some(self.started.elapsed());
-            if !self.complete.get() && attributes.flags.is_empty() {
+            if !self.complete.get() {
                 attributes.flags.insert(ResponseFlag::DownstreamConnectionTermination);
-                attributes.details.get_or_insert("downstream_remote_disconnect".into());
+                attributes.details = Some("downstream_remote_disconnect".into());
             }
         }
         self.chain.borrow_mut().close();

@@ -29,6 +29,7 @@ pub(super) async fn run(worker: Rc<Worker>) {
         let now = Instant::now();
         if now >= eviction {
             worker.pools.evict(now);
+            worker.snapshot().trim();
             eviction = now + EVICTION_PERIOD;
         }
         ticks.retain_mut(|tick| tick.next > now || fire(&worker, tick, now));
@@ -83,7 +84,7 @@ fn fire(worker: &Worker, tick: &mut Tick, now: Instant) -> bool {
 /// A root callback failed: its VM is replaced at once, and ticks there.
 fn failed(worker: &Worker, vm: &Rc<SharedVm>, error: &VmError) {
     let tell = match worker.snapshot().owner(vm) {
-        Some(vms) => vms.failed(error),
+        Some(vms) => vms.failed(error, Some(vm)),
         None => !matches!(error, VmError::Dead),
     };
     if tell {

@@ -1,5 +1,6 @@
 //! Every kind that Istio, the Gateway API and Kubernetes serve, and what becomes of it here.
 
+use super::gateway;
 use super::istio::shape;
 use super::native;
 use super::shape::Shape;
@@ -27,6 +28,13 @@ pub(crate) enum Kind {
     EndpointSlice,
     Pod,
     Namespace,
+    GatewayClass,
+    /// Gateway API's; `Gateway` is Istio's.
+    K8sGateway,
+    ListenerSet,
+    HttpRoute,
+    GrpcRoute,
+    ReferenceGrant,
     /// Known by name only.
     Other,
 }
@@ -88,6 +96,10 @@ const fn row(
     treatment: Treatment,
 ) -> KindRow {
     KindRow { kind, name, group, versions, treatment, security: false }
+}
+
+const fn gateway_api_enforced(kind: Kind, name: &'static str, shape: &'static Shape) -> KindRow {
+    enforced(kind, name, shape, GATEWAY_API, GATEWAY_API_VERSIONS)
 }
 
 const fn gateway_api(name: &'static str, group: &'static str) -> KindRow {
@@ -219,16 +231,30 @@ static KINDS: &[KindRow] = &[
         &["v1", "v1beta1"],
         Treatment::Registry,
     ),
-    gateway_api("Gateway", GATEWAY_API),
-    gateway_api("GatewayClass", GATEWAY_API),
-    gateway_api("HTTPRoute", GATEWAY_API),
-    gateway_api("GRPCRoute", GATEWAY_API),
+    gateway_api_enforced(
+        Kind::GatewayClass,
+        "GatewayClass",
+        &gateway::shape::gateway::GATEWAY_CLASS_SPEC,
+    ),
+    gateway_api_enforced(Kind::K8sGateway, "Gateway", &gateway::shape::gateway::GATEWAY_SPEC),
+    gateway_api_enforced(
+        Kind::ListenerSet,
+        "ListenerSet",
+        &gateway::shape::gateway::LISTENER_SET_SPEC,
+    ),
+    gateway_api_enforced(Kind::HttpRoute, "HTTPRoute", &gateway::shape::http_route::SPEC),
+    gateway_api_enforced(Kind::GrpcRoute, "GRPCRoute", &gateway::shape::grpc_route::SPEC),
+    // A typo in a grant could open what it is to keep closed.
+    gateway_api_enforced(
+        Kind::ReferenceGrant,
+        "ReferenceGrant",
+        &gateway::shape::reference_grant::SPEC,
+    )
+    .security(),
     gateway_api("TLSRoute", GATEWAY_API),
     gateway_api("TCPRoute", GATEWAY_API),
     gateway_api("UDPRoute", GATEWAY_API),
-    gateway_api("ReferenceGrant", GATEWAY_API),
     gateway_api("BackendTLSPolicy", GATEWAY_API),
-    gateway_api("ListenerSet", GATEWAY_API),
     gateway_api("XListenerSet", GATEWAY_API_EXPERIMENTAL),
     gateway_api("XBackend", GATEWAY_API_EXPERIMENTAL),
     gateway_api("XBackendTrafficPolicy", GATEWAY_API_EXPERIMENTAL),

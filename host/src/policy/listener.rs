@@ -12,7 +12,8 @@ pub(crate) use filters::{Class, Surroundings};
 use super::builder::PlanBuilder;
 use super::diagnostic::{Diagnostics, codes};
 use super::document::Span;
-use super::istio::{self, virtual_service};
+use super::gateway as gateway_api;
+use super::istio::virtual_service;
 use super::kind::Kind;
 use super::native::{self, ListenerSpec};
 use super::registry::Registry;
@@ -33,6 +34,7 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Compiler<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) registry: &'a Registry,
+    pub(crate) index: &'a gateway_api::Index<'a>,
     pub(crate) sources: &'a [Source],
     pub(crate) options: &'a Options<'a>,
     pub(crate) builder: PlanBuilder,
@@ -68,10 +70,12 @@ pub(crate) fn compile(
     diagnostics: &mut Diagnostics,
 ) -> Plan {
     let registry = Registry::of(catalog, options);
+    let index = gateway_api::Index::of(catalog);
     let builder = PlanBuilder::default();
     let mut compiler = Compiler {
         catalog,
         registry: &registry,
+        index: &index,
         sources,
         options,
         builder,
@@ -92,6 +96,7 @@ pub(crate) fn compile(
     }
     clusters::check_services(&mut compiler);
     clusters::check_destination_rules(&mut compiler);
+    gateway_api::check(&mut compiler);
     virtual_service::check_gateways(catalog, compiler.diagnostics);
     compiler.builder.plan
 }
@@ -137,26 +142,7 @@ fn lower(
             let name = format!("{name}/{port}");
             match gateway::lower(compiler, workload, name, *port, *bind) {
                 Some(listener) => listeners.push(listener),
-                None if istio::gateway::declared_ports(compiler.catalog, workload)
-                    .contains(&port.to_string()) => {}
-                None => {
-                    let message = format!(
-                        "no HTTP server of a Gateway is on port {port} of this workload; {bind} \
-                         stays closed"
-                    );
-                    let declared = istio::gateway::declared_ports(compiler.catalog, workload);
-                    let help = if declared.is_empty() {
-                        "a Gateway selects a proxy by its labels: spec.selector against \
-                         spec.workload.labels"
-                            .to_owned()
-                    } else {
-                        format!("its Gateways declare: {}", declared.join(", "))
-                    };
-                    compiler
-                        .diagnostics
-                        .report(codes::MISSING_GATEWAY, spec.span, message)
-                        .help(help);
-                }
+                None => gateway::report_closed(compiler, workload, (*port, *bind), spec.span),
             }
         }
     } else if spec.bind.is_none() && spec.role == Role::Routes {

@@ -2,6 +2,7 @@
 
 use super::diagnostic::{Diagnostics, codes};
 use super::document::{Node, Span, Value};
+use super::gateway;
 use super::istio;
 use super::kind::{self, Found, Kind, KindRow, Treatment};
 use super::native;
@@ -40,6 +41,12 @@ impl Resource {
             .flat_map(|metadata| metadata.pairs(key))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect()
+    }
+
+    /// `metadata.creationTimestamp`, which sorts as text; empty when there is none.
+    pub(crate) fn created(&self) -> &str {
+        let created = self.root.at(&["metadata", "creationTimestamp"]);
+        created.and_then(Node::scalar_text).unwrap_or_default()
     }
 
     /// `namespace/name`.
@@ -83,10 +90,7 @@ impl Catalog {
                 }
                 kept
             });
-            resources.sort_by_cached_key(|resource| {
-                let created = resource.root.at(&["metadata", "creationTimestamp"]);
-                created.and_then(Node::scalar_text).unwrap_or_default().to_owned()
-            });
+            resources.sort_by_cached_key(|resource| resource.created().to_owned());
         }
     }
 }
@@ -144,6 +148,7 @@ fn admit_one(
     let kind_name = row.name;
     let resource = Resource { kind: row.kind, kind_name, name, namespace, span, root, spec };
     istio::validate(&resource, diagnostics);
+    gateway::validate(&resource, diagnostics);
     if resource.kind == Kind::Proxy {
         native::validate(&resource, diagnostics);
     }
@@ -161,10 +166,12 @@ fn row_of(
     diagnostics: &mut Diagnostics,
 ) -> Option<&'static KindRow> {
     let (Some(api_version), Some(kind)) = (root.text_at("apiVersion"), root.text_at("kind")) else {
-        let message = if matches!(root.value, Value::Map(_)) {
-            "this document has no apiVersion and kind"
-        } else {
-            "a document must be a map with apiVersion and kind"
+        let message = match (&root.value, root.has("apiVersion"), root.has("kind")) {
+            (Value::Map(_), false, false) => "this document has no apiVersion and kind",
+            (Value::Map(_), false, true) => "this document has no apiVersion",
+            (Value::Map(_), true, false) => "this document has no kind",
+            (Value::Map(_), true, true) => "apiVersion and kind must be text",
+            _ => "a document must be a map with apiVersion and kind",
         };
         diagnostics.report(codes::NOT_A_RESOURCE, root.span, message);
         return None;

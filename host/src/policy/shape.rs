@@ -192,7 +192,7 @@ impl Walk<'_> {
         self.diagnostics.report(codes::INVALID_VALUE, span, message).help(help);
     }
 
-    fn wrong_type(&mut self, node: &Node, shape: &'static Shape, path: &str) {
+    fn wrong_type(&mut self, node: &Node, shape: &Shape, path: &str) {
         let message = format!("`{path}` must be {}, found {}", shape.noun(), node.type_name());
         let help = match (shape, &node.value) {
             (Shape::Text(_) | Shape::Choice(_), Value::Scalar(scalar)) if !node.is_null() => {
@@ -204,6 +204,16 @@ impl Walk<'_> {
                 Some(format!("remove the quotes: {}", scalar.text))
             }
             (Shape::List(..), Value::Map(_)) => Some("begin the item with `- `".to_owned()),
+            (Shape::List(..), Value::Scalar(scalar)) if !node.is_null() => {
+                Some(format!("write [{}]", scalar.text))
+            }
+            (Shape::Object(fields, _), Value::Scalar(scalar)) if !node.is_null() => {
+                likely_field(fields).map(|name| format!("write {{{name}: {}}}", scalar.text))
+            }
+            (Shape::Duration | Shape::DurationOrZero, Value::Scalar(scalar)) => {
+                let seconds = format!("{}s", scalar.text);
+                duration(&seconds).map(|_| format!("for seconds write {seconds}"))
+            }
             _ => None,
         };
         let reported = self.diagnostics.report(codes::WRONG_TYPE, node.span, message);
@@ -247,7 +257,7 @@ impl Walk<'_> {
 
     fn object(&mut self, node: &Node, fields: &'static [Field], exclusive: &[&[&str]], path: &str) {
         let Value::Map(entries) = &node.value else {
-            return self.wrong_type(node, &Shape::Object(&[], &[]), path);
+            return self.wrong_type(node, &Shape::Object(fields, &[]), path);
         };
         for entry in entries {
             match fields.iter().find(|field| field.name == entry.key) {
@@ -375,11 +385,25 @@ impl Keys {
     }
 }
 
+/// The field that a bare value most likely stands for: `uri: /a` is `{exact: /a}`.
+fn likely_field(fields: &[Field]) -> Option<&'static str> {
+    const LIKELY: [&str; 5] = ["exact", "value", "host", "number", "name"];
+    let given = |name: &&str| fields.iter().any(|field| field.name == *name);
+    LIKELY.into_iter().find(given)
+}
+
 /// The closest of some names, if it is close enough to have been meant.
 pub(crate) fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let text = text.to_ascii_lowercase();
+    // One letter wrong in a short name is less alike than it reads: `url` for `uri`.
+    let similarity = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        let slip = name.len() == text.len() && name.len() > 2;
+        let close = slip && strsim::levenshtein(&name, &text) == 1;
+        strsim::jaro_winkler(&text, &name).max(if close { 0.86 } else { 0.0 })
+    };
     names
-        .map(|name| (strsim::jaro_winkler(&text, &name.to_ascii_lowercase()), name))
+        .map(|name| (similarity(name), name))
         .filter(|(similarity, _)| *similarity > 0.85)
         .max_by(|one, other| one.0.total_cmp(&other.0))
         .map(|(_, name)| name)

@@ -35,7 +35,10 @@ pub(super) fn run(options: Options, requests: UnboundedReceiver<Request>, starte
     let outcome = match runtime {
         Ok(runtime) => {
             let local = LocalSet::new();
-            local.block_on(&runtime, serve(options, requests, started))
+            let outcome = local.block_on(&runtime, serve(options, requests, started));
+            // After a second signal nobody waits for the thread that waits for the workers.
+            runtime.shutdown_background();
+            outcome
         }
         Err(error) => Err(ServerError::Start(error.to_string())),
     };
@@ -135,7 +138,7 @@ impl Control {
             peers: Peers::default(),
         };
         let workers = Workers::start(options.workers, shared)?;
-        let mut watch = Watch::new();
+        let mut watch = Watch::start();
         watch.set_folders(options.files.folders(std::iter::empty()));
         Ok(Self {
             options,

@@ -15,6 +15,7 @@ use crate::wasm::engine::Engine;
 use crate::wasm::environment::Environment;
 use crate::wasm::module::{ContentHash, Module};
 use crate::wasm::vm::{RootSpec, Vm};
+use http::StatusCode;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -46,13 +47,16 @@ impl BuildError {
     }
 }
 
+/// Bytes of a plugin, or the name of what cannot be read and why.
+pub type ReadPlugin<'a> = dyn Fn(&PluginSource) -> Result<Vec<u8>, (String, io::Error)> + 'a;
+
 /// What building needs from outside.
 pub struct Builder<'a> {
     pub engine: &'a Engine,
     /// For the VMs that try configurations; they serve nothing.
     pub canary: &'a Environment,
     /// Bytes of a plugin; the error names a path and what went wrong with it.
-    pub read: &'a dyn Fn(&PluginSource) -> Result<Vec<u8>, (String, io::Error)>,
+    pub read: &'a ReadPlugin<'a>,
 }
 
 impl Builder<'_> {
@@ -223,6 +227,7 @@ fn compile_listener(
     let mut compiled = Listener {
         name: listener.name.as_str().into(),
         bind: listener.bind,
+        port: listener.port,
         role: listener.role,
         identity: acts_for_workload.then(|| Identity {
             principal: workload.principal().map(|name| format!("spiffe://{name}").into()),
@@ -267,6 +272,8 @@ fn compile_route(route: &plan::route::Route, chains: &mut Chains) -> Result<Rout
         matches: route.matches.iter().map(Matcher::compile).collect::<Result<_, _>>()?,
         chain: chains.intern(&route.chain),
         cluster: route.cluster.as_deref().map(Into::into),
+        missing_cluster_status: StatusCode::from_u16(route.missing_cluster_status)
+            .unwrap_or(StatusCode::SERVICE_UNAVAILABLE),
         timeout: route.timeout,
     })
 }

@@ -59,6 +59,11 @@ impl LocalSnapshot {
         self.chains.get(id.0).cloned().unwrap_or_default()
     }
 
+    /// Gives up pooled VMs that were not needed lately.
+    pub fn trim(&self) {
+        self.plugins.values().for_each(|vms| vms.trim());
+    }
+
     /// The VMs that `vm` belongs to, while streams are given it.
     pub fn owner(&self, vm: &Rc<SharedVm>) -> Option<&Rc<Vms>> {
         self.plugins.values().find(|vms| vms.is_current(vm))

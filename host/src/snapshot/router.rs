@@ -7,6 +7,7 @@ use crate::plan::listener::{Domain, Role};
 use crate::plan::matcher::{HeaderMatch, PathMatch, QueryMatch, RouteMatch, StringMatch};
 use crate::upstream::peers::Identity;
 use bytes::Bytes;
+use http::StatusCode;
 use regex::bytes::Regex;
 use rustc_hash::FxHashMap;
 use std::net::SocketAddr;
@@ -17,6 +18,8 @@ use std::time::Duration;
 pub struct Listener {
     pub name: Arc<str>,
     pub bind: SocketAddr,
+    /// As policies name it.
+    pub port: u16,
     pub role: Role,
     /// On whose behalf this listener calls; `None` when it stands for nobody.
     pub identity: Option<Identity>,
@@ -41,6 +44,8 @@ pub struct Route {
     pub(super) matches: Vec<Matcher>,
     pub chain: ChainId,
     pub cluster: Option<Arc<str>>,
+    /// Of requests whose cluster does not exist.
+    pub missing_cluster_status: StatusCode,
     pub timeout: Option<Duration>,
 }
 

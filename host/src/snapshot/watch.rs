@@ -28,7 +28,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub fn new() -> Self {
+    pub fn start() -> Self {
         let changed = Arc::new(Notify::new());
         let notified = Arc::clone(&changed);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::Arc;
 use wasmtime::{ExternType, InstancePre, Linker, ValType};
-use weir_abi::AbiVersion;
+use weir_abi::{AbiVersion, extension};
 
 /// Bytes of a module file at most.
 pub const MODULE_BYTES_MAX: usize = 64 << 20;
@@ -47,6 +47,15 @@ pub struct Callbacks {
     pub response_trailers: bool,
 }
 
+/// Which streams a VM serves at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// All of a worker's, as in Envoy: the plugin may keep counters and caches in its memory.
+    Shared,
+    /// One: the plugin declares, with an export, that its memory holds nothing across streams.
+    Pool,
+}
+
 /// Shared by every worker and VM.
 pub struct Module {
     /// Key in the plan.
@@ -55,6 +64,7 @@ pub struct Module {
     pub limits: Limits,
     pub abi: AbiVersion,
     pub callbacks: Callbacks,
+    pub isolation: Isolation,
     /// Size of the `.wasm`, in bytes.
     pub size: usize,
     pub(super) engine: Engine,
@@ -113,6 +123,11 @@ impl Module {
             limits,
             abi,
             callbacks,
+            isolation: if exports(extension::POOL_MARKER) {
+                Isolation::Pool
+            } else {
+                Isolation::Shared
+            },
             size: bytes.len(),
             engine: engine.clone(),
             pre,

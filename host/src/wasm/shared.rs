@@ -74,8 +74,7 @@ impl Shared {
     pub(super) fn set(
         &self,
         namespace: &Arc<str>,
-        key: Vec<u8>,
-        value: Bytes,
+        (key, value): (Vec<u8>, Bytes),
         cas: u32,
         limits: &Limits,
     ) -> Result<(), Status> {

@@ -56,6 +56,8 @@ pub(super) struct VmState {
     /// Root contexts that asked for ticks.
     pub(super) ticking: Vec<u32>,
     pub(super) metrics: MetricTable,
+    /// Ticks and queues of its roots are the root VM's.
+    pub(super) pooled: bool,
     pub(super) next_timer: u32,
     pub(super) next_call: u32,
     /// HTTP calls on their way.
@@ -110,6 +112,9 @@ impl VmState {
 
     /// Starts, changes or (`None`) stops the ticks of a root context.
     pub(super) fn set_tick(&mut self, root: u32, period: Option<Duration>) {
+        if self.pooled {
+            return;
+        }
         self.ticking.retain(|ticking| *ticking != root);
         if period.is_some() {
             self.ticking.push(root);

@@ -44,13 +44,16 @@ enum HeadersCallback {
 /// is taken for every call.
 type Callback<P, R> = Rc<TypedFunc<P, R>>;
 
+/// Root context, token, and the size of headers, body and trailers.
+type Answered = (u32, u32, u32, u32, u32);
+
 struct Callbacks {
     context_create: Option<Callback<(u32, u32), ()>>,
     vm_start: Option<Callback<(u32, u32), u32>>,
     configure: Option<Callback<(u32, u32), u32>>,
     tick: Option<Callback<u32, ()>>,
     queue_ready: Option<Callback<(u32, u32), ()>>,
-    http_call_response: Option<Callback<(u32, u32, u32, u32, u32), ()>>,
+    http_call_response: Option<Callback<Answered, ()>>,
     foreign_function: Option<Callback<(u32, u32, u32), ()>>,
     request_headers: Option<HeadersCallback>,
     request_body: Option<Callback<(u32, u32, u32), u32>>,
@@ -122,6 +125,7 @@ impl Vm {
             done: Vec::new(),
             ticking: Vec::new(),
             metrics: allowance.metrics,
+            pooled: false,
             next_timer: 1,
             next_call: 1,
             calls: 0,
@@ -201,21 +205,20 @@ impl Vm {
         let root = self.create_context(ContextState::Root { name: Arc::clone(&spec.name) });
         let cpu = self.module.limits.configure_cpu_max;
         if let Some(create) = self.callbacks.context_create.clone() {
-            self.call(root, "proxy_on_context_create", cpu, &create, (root, 0))?;
+            self.call(root, ("proxy_on_context_create", cpu), &create, (root, 0))?;
         }
         if !std::mem::replace(&mut self.started, true)
             && let Some(start) = self.callbacks.vm_start.clone()
+            && self.call(root, ("proxy_on_vm_start", cpu), &start, (root, 0))? == 0
         {
-            if self.call(root, "proxy_on_vm_start", cpu, &start, (root, 0))? == 0 {
-                self.dead = true;
-                return Err(self.refusal("proxy_on_vm_start"));
-            }
+            self.dead = true;
+            return Err(self.refusal("proxy_on_vm_start"));
         }
         if let Some(configure) = self.callbacks.configure.clone() {
             let config = Bytes::from(spec.config.as_bytes().to_vec());
             let len = config.len() as u32;
             self.store.data_mut().configuration = Some(config);
-            let accepted = self.call(root, "proxy_on_configure", cpu, &configure, (root, len));
+            let accepted = self.call(root, ("proxy_on_configure", cpu), &configure, (root, len));
             self.store.data_mut().configuration = None;
             if accepted? == 0 {
                 let refusal = self.refusal("proxy_on_configure");
@@ -235,6 +238,9 @@ impl Vm {
         exchange: &SharedExchange,
         position: usize,
     ) -> Result<u32, VmError> {
+        if self.dead {
+            return Err(VmError::Dead);
+        }
         let exchange = Rc::clone(exchange);
         let stream =
             self.create_context(ContextState::Stream(StreamState { root, exchange, position }));
@@ -379,6 +385,17 @@ impl Vm {
         self.delete(root)
     }
 
+    /// Ends the root contexts of configurations that are not in use any more.
+    pub(super) fn close_roots_but(&mut self, used: impl Fn(&str) -> bool) -> Result<(), VmError> {
+        let gone: Vec<_> = self.roots.keys().filter(|config| !used(config)).cloned().collect();
+        gone.iter().try_for_each(|config| self.close_root(config))
+    }
+
+    /// Serves streams only: what its root contexts start runs on the root VM.
+    pub(super) fn set_pooled(&mut self) {
+        self.store.data_mut().pooled = true;
+    }
+
     /// Once for each context: a second call finds nothing.
     fn delete(&mut self, context: u32) -> Result<(), VmError> {
         let state = self.store.data_mut();
@@ -390,7 +407,7 @@ impl Vm {
         }
         let cpu = self.module.limits.callback_cpu_max;
         let deleted = match self.callbacks.delete.clone() {
-            Some(callback) => self.call(context, "proxy_on_delete", cpu, &callback, context),
+            Some(callback) => self.call(context, ("proxy_on_delete", cpu), &callback, context),
             None => Ok(()),
         };
         self.store.data_mut().contexts.remove(&context);
@@ -401,9 +418,9 @@ impl Vm {
     fn initialize(&mut self, instance: &Instance) -> Result<(), VmError> {
         let cpu = self.module.limits.configure_cpu_max;
         if let Ok(initialize) = instance.get_typed_func::<(), ()>(&mut self.store, "_initialize") {
-            self.call(0, "_initialize", cpu, &initialize, ())?;
+            self.call(0, ("_initialize", cpu), &initialize, ())?;
             if let Ok(main) = instance.get_typed_func::<(u32, u32), u32>(&mut self.store, "main") {
-                self.call(0, "main", cpu, &main, (0, 0))?;
+                self.call(0, ("main", cpu), &main, (0, 0))?;
             }
         } else if let Ok(start) = instance.get_typed_func::<(), ()>(&mut self.store, "_start") {
             // The run-times of some languages end `_start` with an exit, and mean no harm by it.
@@ -411,7 +428,7 @@ impl Vm {
             self.store.set_epoch_deadline(ticks(UNMETERED));
             let started = start.call(&mut self.store, ());
             if let Err(error) = started
-                && !error.downcast_ref::<Exit>().is_some_and(|Exit(code)| *code == 0)
+                && error.downcast_ref::<Exit>().is_none_or(|Exit(code)| *code != 0)
             {
                 return Err(self.die("_start", &error));
             }
@@ -443,7 +460,7 @@ impl Vm {
         arguments: P,
     ) -> Result<R, VmError> {
         let cpu = self.module.limits.callback_cpu_max;
-        let result = self.call(context, name, cpu, callback, arguments)?;
+        let result = self.call(context, (name, cpu), callback, arguments)?;
         if !self.store.data().done.is_empty() {
             for context in std::mem::take(&mut self.store.data_mut().done) {
                 self.delete(context)?;
@@ -456,8 +473,7 @@ impl Vm {
     fn call<P: WasmParams, R: WasmResults>(
         &mut self,
         context: u32,
-        callback: &'static str,
-        cpu: Duration,
+        (callback, cpu): (&'static str, Duration),
         function: &TypedFunc<P, R>,
         arguments: P,
     ) -> Result<R, VmError> {

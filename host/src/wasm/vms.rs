@@ -1,16 +1,23 @@
 //! The VMs of one plugin generation on one worker.
 //!
-//! Streams share one VM. When it dies it is replaced at once from the compiled module, so that the
-//! next stream finds a fresh one; streams of the dead one get their failure policy when they next
-//! need it. A plugin whose failures take more of the worker's time than is fair is held back.
+//! The root VM has what root contexts start: ticks and queues. Streams share it, or have a pooled VM
+//! each when the plugin declares that it keeps nothing across streams. A root VM that dies is
+//! replaced at once from the compiled module, so that the next stream finds a fresh one; streams of
+//! the dead one get their failure policy when they next need it. A plugin whose failures take more
+//! of the worker's time than is fair is held back.
+
+mod pool;
+
+pub use pool::Lease;
 
 use super::VmError;
 use super::environment::Environment;
 use super::limits::{FailureBudget, LogBudget};
-use super::module::Module;
+use super::module::{Isolation, Module};
 use super::vm::{RootSpec, SharedVm, Vm};
+use pool::Pool;
 use rustc_hash::FxHashMap;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
@@ -27,11 +34,13 @@ impl Drop for Root {
     fn drop(&mut self) {
         self.vms.roots.borrow_mut().remove(&self.spec.config);
         let current = Rc::clone(&self.vms.current.borrow());
-        if let Ok(mut vm) = current.try_borrow_mut()
-            && !vm.is_dead()
-        {
-            // A trap while saying good-bye leaves a dead VM, which the next stream replaces.
-            let _ = vm.close_root(&self.spec.config);
+        for vm in self.vms.pool.free().into_iter().chain([current]) {
+            if let Ok(mut vm) = vm.try_borrow_mut()
+                && !vm.is_dead()
+            {
+                // A trap while saying good-bye leaves a dead VM, which is not used again.
+                let _ = vm.close_root(&self.spec.config);
+            }
         }
     }
 }
@@ -40,6 +49,9 @@ pub struct Vms {
     module: Arc<Module>,
     environment: Environment,
     current: RefCell<Rc<SharedVm>>,
+    pool: Pool,
+    /// Pooled VMs that died and were not made up for.
+    lost: Cell<u32>,
     /// Configurations in use.
     roots: RefCell<FxHashMap<Arc<str>, Weak<Root>>>,
     failures: RefCell<FailureBudget>,
@@ -54,6 +66,8 @@ impl Vms {
             module: Arc::clone(module),
             environment,
             current: RefCell::new(vm),
+            pool: Pool::default(),
+            lost: Cell::new(0),
             roots: RefCell::default(),
             failures: RefCell::new(FailureBudget::new()),
             failure_log: RefCell::new(LogBudget::new(FAILURES_LOGGED_PER_SECOND)),
@@ -87,9 +101,9 @@ impl Vms {
 
     /// A callback failed: counts it in `weir_plugin_failures_total` and replaces a dead VM.
     ///
-    /// `true` when this failure should be written down; that it happened to a stream of a VM that
-    /// was dead before was told with its death.
-    pub fn failed(&self, error: &VmError) -> bool {
+    /// `vm` is the one it happened in, if there was one. `true` when this failure should be written
+    /// down; that it happened to a stream of a VM that was dead before was told with its death.
+    pub fn failed(&self, error: &VmError, vm: Option<&Rc<SharedVm>>) -> bool {
         let (plugin, kind) = (&self.module.plugin, error.kind());
         let name = format!("weir_plugin_failures_total{{plugin=\"{plugin}\",kind=\"{kind}\"}}");
         self.environment.registry.counter(&name).add(1);
@@ -104,6 +118,8 @@ impl Vms {
             if let Err(error) = self.replace(&dead) {
                 tracing::error!(plugin = &**plugin, %error, "plugin cannot be restarted");
             }
+        } else if let Some(vm) = vm {
+            self.failures.borrow_mut().charge(now, vm.borrow().last_cpu());
         }
         let grant = self.failure_log.borrow_mut().take(now);
         if grant.suppressed > 0 {
@@ -120,6 +136,77 @@ impl Vms {
         let vm = if is_dead { self.replace(&current)? } else { current };
         let root = vm.borrow_mut().root(spec)?;
         Ok((vm, root))
+    }
+
+    /// A living VM for one stream and the root context of `spec` in it.
+    pub fn lease_stream(self: &Rc<Self>, spec: &RootSpec) -> Result<(Lease, u32), VmError> {
+        match self.module.isolation {
+            Isolation::Shared => {
+                let (vm, root) = self.lease(spec)?;
+                Ok((Lease::shared(vm), root))
+            }
+            Isolation::Pool => match self.pooled()? {
+                Some(lease) => {
+                    let root = lease.borrow_mut().root(spec)?;
+                    Ok((lease, root))
+                }
+                None => {
+                    let (vm, root) = self.lease(spec)?;
+                    Ok((Lease::shared(vm), root))
+                }
+            },
+        }
+    }
+
+    /// Gives up pooled VMs that were not needed since the last call.
+    pub fn trim(&self) {
+        self.pool.trim();
+    }
+
+    /// VMs there are, the root VM included.
+    pub fn count(&self) -> usize {
+        self.pool.alive() + 1
+    }
+
+    /// A pooled VM, made now if none is free; `None` when the pool is exhausted.
+    fn pooled(self: &Rc<Self>) -> Result<Option<Lease>, VmError> {
+        if let Some(vm) = self.pool.take() {
+            return Ok(Some(Lease::pooled(vm, self)));
+        }
+        let clock = self.environment.monotonic_clock;
+        let making_up = self.lost.get() > 0;
+        if making_up && !self.failures.borrow_mut().allows(clock()) {
+            return Err(VmError::HeldBack);
+        }
+        if !self.pool.grow() {
+            return Ok(None);
+        }
+        let started = (self.environment.cpu_clock)();
+        let vm = Vm::start(&self.module, self.environment.clone());
+        let vm = vm.inspect_err(|_| self.pool.shrink())?;
+        vm.borrow_mut().set_pooled();
+        if making_up {
+            self.lost.set(self.lost.get() - 1);
+            let cost = (self.environment.cpu_clock)().saturating_sub(started);
+            self.failures.borrow_mut().charge(clock(), cost);
+        }
+        Ok(Some(Lease::pooled(vm, self)))
+    }
+
+    /// A pooled VM's stream is over.
+    fn give_back(&self, vm: &Rc<SharedVm>) {
+        if vm.borrow().is_dead() {
+            self.pool.shrink();
+            self.lost.set(self.lost.get() + 1);
+            return;
+        }
+        // Configurations given up while this VM was lent.
+        let roots = self.roots.borrow();
+        if vm.borrow_mut().close_roots_but(|config| roots.contains_key(config)).is_err() {
+            self.pool.shrink();
+            return;
+        }
+        self.pool.put(Rc::clone(vm));
     }
 
     /// Starts a VM in place of `dead`, with the root contexts that want ticks; the others come back

@@ -59,7 +59,8 @@ impl Plugin for Redirect {
     fn on_request_headers(&self, _: &mut (), exchange: &mut Exchange<'_>, _: EndOfStream) -> Flow {
         let location = self.location(exchange);
         let headers = [("location", location.as_slice())];
-        exchange.reply(&Reply::new(self.config.status).headers(headers.into_iter()))
+        let reply = Reply::new(self.config.status).details("direct_response");
+        exchange.reply(&reply.headers(headers.into_iter()))
     }
 }
 

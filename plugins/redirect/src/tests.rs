@@ -25,6 +25,14 @@ fn istio_redirect_keeps_the_query() {
     assert_eq!(location(own, Request::get("/redir?b=1")), "http://example.com/p2?c=2");
 }
 
+/// Envoy's access log says `direct_response` of a redirect too.
+#[test]
+fn redirect_has_details() {
+    let stream = Test::<Redirect>::new("{}").unwrap().open(Request::get("/"));
+    assert_eq!(stream.request(), Step::Replied);
+    assert_eq!(stream.reply().unwrap().details, "direct_response");
+}
+
 #[test]
 fn ports() {
     for (configuration, scheme, authority, expected) in [

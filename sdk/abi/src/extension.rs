@@ -3,6 +3,10 @@
 //! A host that does not know a name answers `NotFound`; the SDK then falls back, so a plugin that
 //! uses these still loads and works in Envoy.
 
+/// Export, never called: this module keeps nothing in its memory from one stream to the next, so the
+/// host may give each stream a VM of its own. `export!` of the SDK declares it.
+pub const POOL_MARKER: &str = "weir_isolation_pool";
+
 /// `proxy_call_foreign_function`: fires `proxy_on_foreign_function` once on the calling context.
 ///
 /// Argument: delay in nanoseconds, `u64` little endian. Result: the timer's number, `u32` little

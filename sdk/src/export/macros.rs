@@ -46,6 +46,10 @@ macro_rules! export {
             #[unsafe(no_mangle)]
             extern "C" fn proxy_abi_version_0_2_1() {}
 
+            // A stream may have a VM of its own; see `weir_abi::extension::POOL_MARKER`.
+            #[unsafe(no_mangle)]
+            extern "C" fn weir_isolation_pool() {}
+
             #[unsafe(no_mangle)]
             extern "C" fn _initialize() {
                 $crate::export::initialize(::core::env!("CARGO_PKG_NAME"));

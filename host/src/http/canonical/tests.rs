@@ -105,7 +105,7 @@ fn responses_lose_their_hop_and_unsolicited_upgrades_are_none() {
         for (name, value) in fields {
             builder = builder.header(*name, *value);
         }
-        super::response(builder.body(()).unwrap().into_parts().0)
+        response(builder.body(()).unwrap().into_parts().0)
     };
     assert!(response(101, &[("upgrade", "x")]).is_none());
     let fields = [("connection", "x-nom"), ("x-nom", "1"), ("content-length", "3")];

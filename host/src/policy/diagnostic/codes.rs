@@ -85,6 +85,9 @@ codes! {
     AMBIGUOUS_PORT = "W0117", "a destination with several ports and none chosen";
     MISSING_WORKLOAD = "W0118", "no workload or endpoint carries these labels";
     CONFLICTING_MATCH = "W0119", "a match that cannot hold together with its root";
+    NOT_ATTACHED = "W0120", "a route or ListenerSet that its parent does not take";
+    NOT_PERMITTED = "W0121", "a reference to another namespace without a ReferenceGrant";
+    INVALID_REFERENCE = "W0122", "a reference to something that cannot be used there";
 
     NOT_ENFORCED_FIELD = "N0201", "field accepted, not enforced yet";
     NOT_ENFORCED_KIND = "N0202", "kind accepted, not enforced yet";

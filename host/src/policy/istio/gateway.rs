@@ -19,15 +19,12 @@ pub(crate) struct Server<'a> {
 }
 
 /// Ports of the servers, of any protocol, of the Gateways that select the workload.
-pub(crate) fn declared_ports(catalog: &Catalog, workload: &Workload) -> Vec<String> {
+pub(crate) fn declared_ports(catalog: &Catalog, workload: &Workload) -> Vec<u16> {
     let gateways = catalog.of(Kind::Gateway).iter();
     let selecting =
         gateways.filter(|gateway| scope::has_labels(gateway.spec.get("selector"), workload));
     let servers = selecting.flat_map(|gateway| gateway.spec.list("servers"));
-    let mut ports: Vec<u16> = servers.filter_map(port_of).collect();
-    ports.sort_unstable();
-    ports.dedup();
-    ports.iter().map(u16::to_string).collect()
+    servers.filter_map(port_of).collect()
 }
 
 fn port_of(server: &Node) -> Option<u16> {

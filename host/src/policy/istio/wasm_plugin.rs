@@ -43,6 +43,7 @@ pub(crate) fn filters(
         .iter()
         .filter(|plugin| {
             Phase::of(plugin) == phase
+                && !compiler.index.is_rule_plugin(plugin)
                 && scope::applies(plugin, surroundings.workload, compiler.options)
                 && matches_here(plugin, surroundings)
         })
@@ -74,7 +75,8 @@ fn file_path(url: &str) -> Option<&str> {
     url.strip_prefix("file://").filter(|path| !path.is_empty())
 }
 
-fn filter(compiler: &mut Compiler<'_>, plugin: &Resource) -> Option<FilterRef> {
+/// `None` when the module cannot be loaded.
+pub(crate) fn filter(compiler: &mut Compiler<'_>, plugin: &Resource) -> Option<FilterRef> {
     let spec = &plugin.spec;
     if spec.text_at("type") == Some("NETWORK") {
         return None;

@@ -129,8 +129,8 @@ pub(super) fn check_services(compiler: &mut Compiler<'_>) {
     for service in compiler.registry.iter().filter(|service| !service.host.contains('*')) {
         if service.instances.is_empty() {
             let message = format!("no document says who runs {}; requests get 503", service.host);
-            let help = "give it endpoints: ServiceEntry endpoints, EndpointSlice, or Pods that its \
-                        selector finds";
+            let help = "give it endpoints: ServiceEntry endpoints, EndpointSlice, or Pods and \
+                        WorkloadEntries that its selector finds";
             compiler.diagnostics.report(codes::NO_ENDPOINTS, service.span, message).help(help);
         }
     }

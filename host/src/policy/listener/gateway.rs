@@ -4,7 +4,10 @@ use super::{Class, Compiler, Surroundings};
 use crate::plan::chain::FilterRef;
 use crate::plan::cluster::Workload;
 use crate::plan::listener::{Listener, Role, VirtualHost};
-use crate::plan::route::Route;
+use crate::plan::route::{MISSING_CLUSTER_STATUS, Route};
+use crate::policy::diagnostic::codes;
+use crate::policy::document::Span;
+use crate::policy::gateway::{self as gateway_api, Edge};
 use crate::policy::host;
 use crate::policy::istio::gateway::{self, Server};
 use crate::policy::istio::virtual_service::{self, Site};
@@ -25,7 +28,8 @@ pub(super) fn lower(
 ) -> Option<Listener> {
     let catalog = compiler.catalog;
     let servers = gateway::servers(catalog, workload, port);
-    if servers.is_empty() {
+    let listeners = compiler.index.listeners(workload, port);
+    if servers.is_empty() && listeners.is_empty() {
         return None;
     }
     let surroundings = Surroundings { workload, class: Class::Gateway, port };
@@ -49,10 +53,18 @@ pub(super) fn lower(
             }
         }
     }
+    let mut hosts: BTreeMap<String, Vec<Route>> =
+        hosts.into_iter().map(|(pattern, routes)| (pattern, catch_all_last(routes))).collect();
+    let edge = Edge { listeners, port, chain: &chain };
+    for (pattern, mut routes) in gateway_api::hosts(compiler, &edge) {
+        // Where both kinds of Gateway have a host, Gateway API's rules come first.
+        routes.append(hosts.entry(pattern.clone()).or_default());
+        hosts.insert(pattern, routes);
+    }
     let virtual_hosts = hosts.into_iter().map(|(pattern, routes)| VirtualHost {
         domains: vec![host::domain(&pattern)],
         name: format!("{pattern}:{port}"),
-        routes: catch_all_last(routes),
+        routes,
     });
     Some(Listener {
         name,
@@ -63,6 +75,35 @@ pub(super) fn lower(
         virtual_hosts: virtual_hosts.collect(),
         unmatched: chain,
     })
+}
+
+/// Says why nothing listens on a port. Ports of protocols that are not served are named at their
+/// Gateway already.
+pub(super) fn report_closed(
+    compiler: &mut Compiler<'_>,
+    workload: &Workload,
+    (port, bind): (u16, SocketAddr),
+    span: Span,
+) {
+    let mut declared = gateway::declared_ports(compiler.catalog, workload);
+    declared.extend(compiler.index.declared_ports(workload));
+    declared.sort_unstable();
+    declared.dedup();
+    if declared.contains(&port) {
+        return;
+    }
+    let message = format!(
+        "no HTTP server of a Gateway is on port {port} of this workload; {bind} stays closed"
+    );
+    let help = if declared.is_empty() {
+        "an Istio Gateway selects a proxy by its labels, spec.selector against \
+         spec.workload.labels; a Kubernetes Gateway serves any"
+            .to_owned()
+    } else {
+        let declared: Vec<String> = declared.iter().map(u16::to_string).collect();
+        format!("its Gateways declare: {}", declared.join(", "))
+    };
+    compiler.diagnostics.report(codes::MISSING_GATEWAY, span, message).help(help);
 }
 
 /// Hosts of a VirtualService within those of a server, each the narrower of the two.
@@ -105,6 +146,7 @@ fn redirect_hosts(
             matches: Vec::new(),
             chain: chain.iter().cloned().chain([redirect.clone()]).collect(),
             cluster: None,
+            missing_cluster_status: MISSING_CLUSTER_STATUS,
             timeout: None,
             place: Some(compiler.place(server.gateway.span)),
         };

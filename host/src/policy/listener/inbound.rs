@@ -3,7 +3,7 @@
 use super::{CONNECT_TIMEOUT, Class, Compiler, Surroundings};
 use crate::plan::cluster::{Cluster, Endpoint};
 use crate::plan::listener::{Domain, Listener, VirtualHost};
-use crate::plan::route::Route;
+use crate::plan::route::{MISSING_CLUSTER_STATUS, Route};
 use crate::policy::native::ListenerSpec;
 use crate::policy::registry;
 
@@ -32,6 +32,7 @@ pub(super) fn fill(compiler: &mut Compiler<'_>, listener: &mut Listener, spec: &
         matches: Vec::new(),
         chain: chain.clone(),
         cluster,
+        missing_cluster_status: MISSING_CLUSTER_STATUS,
         timeout: None,
         place: Some(compiler.place(spec.span)),
     };

@@ -9,8 +9,9 @@ use crate::plan::chain::FilterRef;
 use crate::plan::cluster::Workload;
 use crate::plan::listener::{Domain, Listener, VirtualHost};
 use crate::plan::matcher::{HeaderMatch, RouteMatch, StringMatch};
-use crate::plan::route::Route;
+use crate::plan::route::{MISSING_CLUSTER_STATUS, Route};
 use crate::policy::diagnostic::codes;
+use crate::policy::gateway as gateway_api;
 use crate::policy::host;
 use crate::policy::istio::virtual_service::{self, Site};
 use crate::policy::kind::Kind;
@@ -146,14 +147,21 @@ fn port_routes(
     let chain = chain(compiler, workload, port);
     // A VirtualService of TLS or TCP routes alone says nothing about HTTP.
     if let Some(rule) = rule.filter(|rule| rule.spec.get("http").is_some()) {
+        gateway_api::report_hidden(compiler, service, rule);
         let site = Site { workload, gateway: None, port };
         return virtual_service::routes(compiler, rule, &site, &chain);
+    }
+    if let Some(routes) =
+        gateway_api::routes_of_service(compiler, workload, service, (port, &chain))
+    {
+        return routes;
     }
     vec![Route {
         name: "default".to_owned(),
         matches: Vec::new(),
         chain,
         cluster: Some(compiler.service_cluster(port, &service.host)),
+        missing_cluster_status: MISSING_CLUSTER_STATUS,
         timeout: None,
         place: Some(compiler.place(service.span)),
     }]

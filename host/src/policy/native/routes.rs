@@ -6,7 +6,7 @@ use crate::plan::cluster::{Cluster, Endpoint, Workload};
 use crate::plan::listener::{Domain, VirtualHost};
 use crate::plan::matcher::{HeaderMatch, PathMatch, RouteMatch, StringMatch};
 use crate::plan::plugin::PluginSource;
-use crate::plan::route::Route;
+use crate::plan::route::{MISSING_CLUSTER_STATUS, Route};
 use crate::policy::Mode;
 use crate::policy::diagnostic::{Diagnostics, codes};
 use crate::policy::document::{Node, Value};
@@ -53,6 +53,7 @@ fn lower_route(compiler: &mut Compiler<'_>, proxy: &Resource, route: &Node) -> R
         matches: route.get("match").map(route_match).into_iter().collect(),
         chain,
         cluster: route.get("cluster").and_then(|node| cluster(compiler, proxy, node)),
+        missing_cluster_status: MISSING_CLUSTER_STATUS,
         timeout: None,
         place: Some(compiler.place(route.span)),
     }

@@ -58,11 +58,11 @@ fn of_entry(entry: &Resource, catalog: &Catalog, options: &Options<'_>) -> Vec<S
         .collect()
 }
 
-struct Port {
-    number: u16,
-    name: String,
-    target: u16,
-    protocol: Protocol,
+pub(super) struct Port {
+    pub(super) number: u16,
+    pub(super) name: String,
+    pub(super) target: u16,
+    pub(super) protocol: Protocol,
 }
 
 impl Port {
@@ -80,7 +80,7 @@ impl Port {
 }
 
 /// An inline endpoint or the spec of a WorkloadEntry.
-fn instance(
+pub(super) fn instance(
     endpoint: &Node,
     ports: &[Port],
     namespace: &str,

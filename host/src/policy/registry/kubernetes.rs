@@ -1,6 +1,6 @@
 //! Services of Kubernetes Service, EndpointSlice, Endpoints and Pod documents.
 
-use super::{Instance, Protocol, Service, ServicePort, protocol, workload_name};
+use super::{Instance, Protocol, Service, ServicePort, entries, protocol, workload_name};
 use crate::plan::cluster::Workload;
 use crate::policy::Options;
 use crate::policy::document::Node;
@@ -35,6 +35,17 @@ impl Port {
             None => protocol(&name),
         };
         Some(Self { number, name, target, protocol })
+    }
+
+    /// As a WorkloadEntry, whose ports go by the name of the service port, is asked for it.
+    fn of_entry(&self) -> entries::Port {
+        let target = self.target.parse().unwrap_or(self.number);
+        entries::Port {
+            number: self.number,
+            name: self.name.clone(),
+            target,
+            protocol: self.protocol,
+        }
     }
 }
 
@@ -202,7 +213,7 @@ fn of_selector(
         pod.namespace == service.namespace
             && selector.iter().all(|(key, value)| labels.get(*key).is_some_and(|has| has == value))
     });
-    pods.filter_map(|pod| {
+    let pods = pods.filter_map(|pod| {
         let ports = ports.iter().filter_map(|port| {
             let target = port.target.parse().ok().or_else(|| container_port(pod, &port.target))?;
             Some((port.number, target))
@@ -213,8 +224,19 @@ fn of_selector(
             weight: 1,
             workload: pod_workload(pod, options),
         })
-    })
-    .collect()
+    });
+    let listed: Vec<entries::Port> = ports.iter().map(Port::of_entry).collect();
+    let entries = catalog.of(Kind::WorkloadEntry).iter();
+    let entries =
+        entries.filter(|entry| entry.namespace == service.namespace).filter_map(|entry| {
+            entries::instance(&entry.spec, &listed, &entry.namespace, &entry.name, options)
+        });
+    // Istio lets the selector of a Service find WorkloadEntries, as it finds pods.
+    let carries = |instance: &Instance| {
+        let labels = &instance.workload.labels;
+        selector.iter().all(|(key, value)| labels.get(*key).is_some_and(|has| has == value))
+    };
+    pods.chain(entries.filter(carries)).collect()
 }
 
 fn container_port(pod: &Resource, name: &str) -> Option<u16> {

@@ -21,6 +21,12 @@ pub(crate) enum Text {
     /// Where a Wasm module is fetched from.
     ModuleUrl,
     HeaderName,
+    /// A header or query parameter name of Gateway API: a token of RFC 9110.
+    Token,
+    /// A DNS name in lower case.
+    Host,
+    /// A DNS name in lower case, perhaps after `*.`.
+    HostPattern,
     /// A host that is more than a bare `*`.
     NotEverything,
     /// IP, DNS name or `unix://` path of an endpoint.
@@ -43,6 +49,9 @@ impl Text {
             Self::HttpUrl => is_http_url(text),
             Self::ModuleUrl => is_module_url(text),
             Self::HeaderName => !text.is_empty() && text.bytes().all(is_header_byte),
+            Self::Token => !text.is_empty() && text.bytes().all(is_token_byte),
+            Self::Host => is_lower_name(text),
+            Self::HostPattern => is_lower_name(text.strip_prefix("*.").unwrap_or(text)),
             Self::NotEverything => text != "*",
             Self::Address => is_address(text),
             Self::ProbeScheme => ["", "HTTP", "HTTPS"].contains(&text),
@@ -62,6 +71,9 @@ impl Text {
             Self::HttpUrl => "must be a URL with the scheme http or https",
             Self::ModuleUrl => "must be a URL with the scheme file, oci, http or https",
             Self::HeaderName => "must be a header name",
+            Self::Token => "must be letters, digits and any of !#$%&'*+-.^_`|~",
+            Self::Host => "must be a DNS name in lower case",
+            Self::HostPattern => "must be a DNS name in lower case, or `*.` and such a name",
             Self::NotEverything => "must not be a bare wildcard",
             Self::Address => "must be an IP address, a DNS name or an absolute unix:// path",
             Self::ProbeScheme => "must be HTTP or HTTPS",
@@ -84,6 +96,17 @@ fn is_hex(byte: u8) -> bool {
 
 fn is_header_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// IP addresses are no names.
+fn is_lower_name(text: &str) -> bool {
+    is_dns_name(text)
+        && !text.bytes().any(|byte| byte.is_ascii_uppercase() || byte == b'_')
+        && text.parse::<std::net::IpAddr>().is_err()
 }
 
 fn is_word(text: &str, also: &[u8]) -> bool {

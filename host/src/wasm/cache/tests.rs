@@ -40,7 +40,7 @@ fn a_module_is_compiled_once() {
     let [entry] = folder.entries().try_into().unwrap();
     let first = fs::read(&entry).unwrap();
     compile(&folder);
-    assert_eq!(folder.entries(), [entry.clone()]);
+    assert_eq!(folder.entries(), std::slice::from_ref(&entry));
     assert_eq!(fs::read(&entry).unwrap(), first);
 }
 
@@ -55,7 +55,7 @@ fn a_damaged_entry_is_compiled_again() {
         compile(&folder);
         assert_eq!(fs::read(&entry).unwrap().len(), sound.len());
     }
-    let mut flipped = sound.clone();
+    let mut flipped = sound;
     *flipped.last_mut().unwrap() ^= 1;
     fs::write(&entry, &flipped).unwrap();
     compile(&folder);

@@ -72,8 +72,13 @@ fn define(
     Ok(write_u32(caller, out, id)?)
 }
 
+/// A histogram has neither increments nor a value, whether it exists or not.
+fn unknown(id: u32) -> Status {
+    if id & 3 == MetricType::Histogram.code() { Status::BadArgument } else { Status::NotFound }
+}
+
 fn increment(state: &VmState, id: u32, offset: i64) -> HostResult {
-    let (kind, metric) = state.metrics.get(id).ok_or(Status::NotFound)?;
+    let (kind, metric) = state.metrics.get(id).ok_or(unknown(id))?;
     match kind {
         MetricType::Counter if offset <= 0 => return Err(Status::BadArgument.into()),
         MetricType::Histogram => return Err(Status::BadArgument.into()),
@@ -89,7 +94,7 @@ fn record(state: &VmState, id: u32, value: u64) -> HostResult {
 }
 
 fn get(caller: &mut Caller<'_, VmState>, id: u32, out: u32) -> HostResult {
-    let (_, metric) = caller.data().metrics.get(id).ok_or(Status::NotFound)?;
+    let (_, metric) = caller.data().metrics.get(id).ok_or(unknown(id))?;
     let value = metric.value().ok_or(Status::BadArgument)?;
     Ok(write_u64(caller, out, value)?)
 }

@@ -83,13 +83,18 @@ fn set(
     let value = Bytes::from(read(caller, value, value_len)?);
     let state = caller.data();
     let shared = &state.environment.shared;
-    Ok(shared.set(&state.plugin, key, value, cas, &state.limits)?)
+    Ok(shared.set(&state.plugin, (key, value), cas, &state.limits)?)
 }
 
 fn register(caller: &mut Caller<'_, VmState>, name: u32, len: u32, out: u32) -> HostResult {
     let name = read(caller, name, len)?;
     let state = caller.data();
     let environment = &state.environment;
+    if state.pooled {
+        // The root VM listens; here the queue is only found.
+        let token = environment.shared.resolve(&state.plugin, &name);
+        return Ok(write_u32(caller, out, token.ok_or(Status::NotFound)?)?);
+    }
     let token = environment.shared.register(&state.plugin, name, &environment.ticks.inbox);
     let vm = Weak::clone(&state.vm);
     environment.ticks.listen(token, QueueListener { vm, root: state.root() });

@@ -113,7 +113,7 @@ fn send_local_response(caller: &mut Caller<'_, VmState>, parts: &ReplyParts) -> 
     let details = String::from_utf8_lossy(&details).replace(' ', "_");
     let reply = LocalReply {
         status,
-        headers,
+        headers: Box::new(headers),
         body: Bytes::from(body),
         details: details.into(),
         flag: None,

@@ -4,7 +4,7 @@ use super::matches::Matching;
 use super::{Rule, Site, header_values, percentages};
 use crate::plan::chain::FilterRef;
 use crate::plan::matcher::{PathMatch, RouteMatch};
-use crate::plan::route::Route;
+use crate::plan::route::{MISSING_CLUSTER_STATUS, Route};
 use crate::policy::document::Node;
 use crate::policy::host;
 use crate::policy::listener::Compiler;
@@ -37,6 +37,7 @@ pub(super) fn lower(
             matches: group.into_iter().map(|matching| matching.conditions).collect(),
             chain,
             cluster: target.cluster.clone(),
+            missing_cluster_status: MISSING_CLUSTER_STATUS,
             timeout: node
                 .text_at("timeout")
                 .and_then(duration)
@@ -155,16 +156,36 @@ fn filters(
     } else if let Some(response) = rule.get("directResponse") {
         filters.push(builder.builtin("respond", &respond_config(response)));
     }
-    for headers in joined_headers(rule.get("headers"), target.headers.as_ref()) {
-        filters.push(builder.builtin("headers", &headers));
+    let headers = joined_headers(rule.get("headers"), target.headers.as_ref());
+    // A weighted destination's header operations come before the rule's, in both directions.
+    let first = target.split.as_ref().filter(|split| !headers.is_empty() && has_headers(split));
+    if let Some(split) = first {
+        let of = |direction| headers.iter().filter_map(move |it| in_direction(it, direction));
+        filters.extend(of("response").map(|response| builder.builtin("headers", &response)));
+        filters.push(builder.builtin("split", split));
+        filters.extend(of("request").map(|request| builder.builtin("headers", &request)));
+    } else {
+        filters.extend(headers.iter().map(|headers| builder.builtin("headers", headers)));
     }
     if let Some(rewrite) = rule.get("rewrite").and_then(|rewrite| rewrite_config(rewrite, path)) {
         filters.push(builder.builtin("rewrite", &rewrite));
     }
-    if let Some(split) = &target.split {
+    if let (Some(split), None) = (&target.split, first) {
         filters.push(builder.builtin("split", split));
     }
     filters
+}
+
+/// Whether a destination of a `split` has header operations of its own.
+fn has_headers(split: &Json) -> bool {
+    let clusters = split.get("clusters").and_then(Json::as_array);
+    clusters.is_some_and(|clusters| clusters.iter().any(|entry| entry.get("headers").is_some()))
+}
+
+/// The part of header operations for one direction.
+fn in_direction(headers: &Json, direction: &str) -> Option<Json> {
+    let operations = headers.get(direction)?;
+    Some(json!({direction: operations}))
 }
 
 fn fault(fault: &Node) -> Option<Json> {

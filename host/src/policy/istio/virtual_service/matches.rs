@@ -25,6 +25,16 @@ pub(crate) fn is_catch_all(matching: &RouteMatch) -> bool {
     any_path && nothing_else && headers.is_empty() && query.is_empty()
 }
 
+/// Whether a rule takes every request, whoever sends it and wherever: it has no condition, or one
+/// of its matches has none, be it because its only condition was misspelt.
+pub(super) fn takes_all(rule: &Node) -> bool {
+    const OF_PLACES: [&str; 4] = ["port", "gateways", "sourceLabels", "sourceNamespace"];
+    let entries = rule.list("match");
+    let anywhere = |entry: &Node| !OF_PLACES.iter().any(|key| entry.has(key)) && !has_claims(entry);
+    let all = |entry: &Node| anywhere(entry) && is_catch_all(&conditions(entry));
+    entries.is_empty() || entries.iter().any(all)
+}
+
 /// The conditions of a rule that can hold at a site; empty when the rule has none, `None` when no
 /// request there can ever match.
 pub(super) fn of_rule(rule: &Node, site: &Site<'_>) -> Option<Vec<Matching>> {

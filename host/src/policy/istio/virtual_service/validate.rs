@@ -1,6 +1,6 @@
 //! Conditions on a VirtualService beyond its table, as Istio's own validation has them.
 
-use super::matches::is_claim;
+use super::matches::{is_claim, takes_all};
 use super::{header_values, percentages};
 use crate::policy::diagnostic::{Diagnostics, codes};
 use crate::policy::document::{Entry, Node};
@@ -35,7 +35,7 @@ pub(crate) fn validate(resource: &Resource, diagnostics: &mut Diagnostics) {
             let help = "put the rule without conditions last";
             diagnostics.report(codes::UNREACHABLE_RULE, rule.span, message).help(help);
         }
-        taken |= rule.list("match").is_empty();
+        taken |= takes_all(rule);
         http_rule(rule, super::in_mesh(resource), diagnostics);
     }
 }
