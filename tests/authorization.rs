@@ -130,6 +130,25 @@ fn addresses_decide() {
 }
 
 #[test]
+fn a_sidecar_believes_the_last_hop_about_the_client() {
+    let remote = "{action: DENY, rules: [{from: [{source: {remoteIpBlocks: [10.1.0.0/16]}}]}]}";
+    let proxy = mesh(remote);
+    let from = |forwarded: &str| {
+        let request = proxy.request("GET", "/").host("svc.default.svc.cluster.local");
+        let request = request.header("x-forwarded-for", forwarded);
+        request.to(proxy.address("inbound")).send().status
+    };
+    assert_eq!(from("10.1.2.3"), 403);
+    assert_eq!(from("10.2.2.3, 10.1.2.3"), 403);
+    assert_eq!(from("10.1.2.3, 10.2.2.3"), 200);
+    assert_eq!(from("not an address"), 200);
+    let peer = mesh("{action: DENY, rules: [{from: [{source: {ipBlocks: [127.0.0.0/8]}}]}]}");
+    let host = "svc.default.svc.cluster.local";
+    let request = peer.request("GET", "/").host(host).header("x-forwarded-for", "10.1.2.3");
+    assert_eq!(request.to(peer.address("inbound")).send().status, 403, "the peer is the peer");
+}
+
+#[test]
 fn a_policy_for_others_does_not_apply() {
     let proxy = mesh("{selector: {matchLabels: {app: not-svc}}}");
     assert_eq!(status(&proxy, "inbound", "GET", "/"), 200);

@@ -27,7 +27,7 @@ fn a_refusing_origin_is_503_uf_with_envoys_words() {
     );
     assert_eq!(
         proxy.wait_log(1)[0],
-        "GET /x 503 UF upstream_reset_before_response_started{remote_connection_failure} 0 98"
+        "GET /x 503 UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused} 0 98"
     );
 }
 

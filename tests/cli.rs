@@ -278,3 +278,23 @@ fn sighup_looks_again() {
     weir.signal("HUP");
     weir.wait_for("configuration published");
 }
+
+#[test]
+fn check_finds_what_run_would_refuse() {
+    let route = |plugins: &str| {
+        format!(
+            "apiVersion: weir.dev/v1\nkind: Proxy\nmetadata: {{name: app}}\nspec:\n  listeners:\n  - name: main\n    bind: 127.0.0.1:{{main}}\n    routes:\n    - cluster: {{endpoints: [127.0.0.1:1]}}\n      plugins: [{plugins}]\n"
+        )
+    };
+    for (plugins, told) in [
+        (r#"{name: x, plugin: "file:./gone.wasm"}"#, "gone.wasm"),
+        (r#"{name: x, plugin: "builtin:fault", config: {abort: {httpStat: 503}}}"#, "httpStat"),
+    ] {
+        let folder = folder(&route(plugins), &mut Ports::default());
+        let checked = run(&["check", folder.path().to_str().unwrap()]);
+        let report = text(&checked.stdout);
+        assert_eq!(checked.status.code(), Some(65), "{report}");
+        assert!(report.contains("E0018") && report.contains(told), "{report}");
+        assert!(report.contains("proxy.yaml:9:7"), "{report}");
+    }
+}

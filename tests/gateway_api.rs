@@ -1,8 +1,23 @@
-//! Gateway API's conformance suite against a live proxy.
+//! Gateway API through sockets, and its conformance suite against a live proxy.
 //!
 //! `WEIR_SHARED=DIR cargo test --test suite gateway -- --ignored` runs every case that is data
 //! rather than Go code; DIR holds the suite's manifests and cases, which are not part of this
 //! repository. The score by feature is printed, and one pass less than [`FLOOR`] fails.
+//!
+//! | cases | do not pass because |
+//! |---|---|
+//! | HTTPRouteCORS, 14 of 17 | the CORS filter is not enforced yet (N0201) |
+//! | HTTPRouteRequestMirror 2, HTTPRouteRequestMultipleMirrors 2 | nor is RequestMirror (N0201) |
+//! | MeshFrontendHostname, 2 | a caller is known by its Host only, not by the address it dialled |
+//! | MeshHTTPRouteNamedRule, 1 of 2 | the data expects path `/named` of a request for `/unnamed` |
+//!
+//! | cases | are not run because |
+//! |---|---|
+//! | 26: BackendTLSPolicy, HTTPS and TLS listeners, client certificates | there is no TLS yet (N0203) |
+//! | 3: HTTPRouteBackendProtocolH2C, MeshGRPCRoute | there is no HTTP/2 yet (N0203) |
+//! | 5: HTTPRouteRequestPercentageMirror, HTTPRouteRetry, MeshFrontend | Go code fills them in |
+//!
+//! gRPC cases are carried by HTTP/1.1: methods and headers are matched the same way there.
 
 mod case;
 mod corpus;
@@ -17,9 +32,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
+use weir::policy::{self, Source};
 
 /// Cases that passed when this was last changed.
-const FLOOR: usize = 0;
+const FLOOR: usize = 388;
 
 /// The method of the suite's weight test.
 const GRPC_ECHO: &str = "/gateway_api_conformance.echo_basic.grpcecho.GrpcEcho/Echo";
@@ -107,7 +123,18 @@ fn echo(namespace: &str, deployment: &str, request: &Received) -> Answer {
 fn run(running: &Running, test: &Test, index: usize) -> Result<(), String> {
     let case = &test.cases[index]["case"];
     if test.name.ends_with("Weight") {
-        return weights(running, test, case);
+        // As the suite: chance may have its way, but not ten times.
+        let mut attempts = (0..10).map(|_| weights(running, test, case));
+        return attempts.find(Result::is_ok).unwrap_or_else(|| weights(running, test, case));
+    }
+    if test.name == "HTTPRouteServiceTypes" {
+        // The suite makes the path of each service's name.
+        for path in ["/manual-endpointslices", "/headless", "/headless-manual-endpointslices"] {
+            let mut case = case.clone();
+            case["Request"]["Path"] = path.into();
+            case::run(running, "same-namespace-80", &case)?;
+        }
+        return Ok(());
     }
     for listener in listeners(test, index) {
         case::run(running, &listener, case)?;
@@ -232,4 +259,97 @@ impl Score {
         let _ = writeln!(text, "{} of {run} cases passed", self.passed);
         text
     }
+}
+
+/// A Gateway on `{main}`, its services at the origins `v1` and `v2`, and what `rules` say.
+fn edge(rules: &str) -> Proxy {
+    Proxy::with(EDGE).file("rules.yaml", &format!("{ROUTE}{rules}")).origin("v1").origin("v2")
+}
+
+const ROUTE: &str = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\n\
+                     metadata: {name: route}\nspec:\n  parentRefs: [{name: edge}]\n  rules:\n";
+
+const EDGE: &str = r#"
+apiVersion: weir.dev/v1
+kind: Proxy
+metadata: {name: edge}
+spec: {listeners: [{name: edge, role: gateway, ports: {80: "127.0.0.1:{main}"}}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec: {gatewayClassName: weir, listeners: [{name: http, port: 80, protocol: HTTP}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: v1}
+spec: {ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Endpoints
+metadata: {name: v1}
+subsets: [{addresses: [{ip: 127.0.0.1}], ports: [{port: {v1}}]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: v2}
+spec: {ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Endpoints
+metadata: {name: v2}
+subsets: [{addresses: [{ip: 127.0.0.1}], ports: [{port: {v2}}]}]
+"#;
+
+#[test]
+fn the_more_specific_match_wins_wherever_it_is_written() {
+    let rules = "  - backendRefs: [{name: v1, port: 80}]
+  - matches: [{path: {value: /a}}]
+    filters:
+    - {type: URLRewrite, urlRewrite: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /b}}}
+    backendRefs: [{name: v2, port: 80}]
+";
+    let proxy = edge(rules).start();
+    assert_eq!(proxy.get("/").origin(), "v1");
+    assert_eq!(proxy.get("/ab").origin(), "v1");
+    let answer = proxy.get("/a/c?d").json();
+    assert_eq!((&answer["origin"], &answer["path"]), (&json!("v2"), &json!("/b/c?d")));
+}
+
+#[test]
+fn a_share_without_a_backend_is_answered_with_500() {
+    let rules = "  - matches: [{path: {value: /none}}]
+  - matches: [{path: {value: /missing}}]
+    backendRefs: [{name: missing, port: 80}]
+  - matches: [{path: {value: /half}}]
+    backendRefs: [{name: v1, port: 80}, {name: missing, port: 80}]
+";
+    let proxy = edge(rules).start();
+    proxy.get("/none").assert_status(500);
+    proxy.get("/missing").assert_status(500);
+    proxy.get("/other").assert_status(404);
+    let mut statuses = BTreeMap::<u16, usize>::new();
+    for _ in 0..200 {
+        *statuses.entry(proxy.get("/half").status).or_default() += 1;
+    }
+    let shares: Vec<u16> = statuses.keys().copied().collect();
+    assert_eq!(shares, [200, 500]);
+    assert!(statuses.values().all(|count| (60..=140).contains(count)), "{statuses:?}");
+}
+
+#[test]
+fn the_example_loads_without_a_word() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/gateway-api");
+    let sources: Vec<Source> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| Source {
+            name: path.display().to_string(),
+            base: folder.clone(),
+            text: fs::read_to_string(path).unwrap(),
+        })
+        .collect();
+    let loaded = policy::load(&sources, &policy::Options::default());
+    assert_eq!(loaded.diagnostics, []);
+    assert!(loaded.plan.is_some_and(|plan| plan.listeners.len() == 1));
 }

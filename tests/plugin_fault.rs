@@ -2,7 +2,7 @@
 
 use crate::harness::{PATIENCE, Proxy, Running, wait_until};
 use crate::plugin_script::{Filter, policy, probes, trace, with_probe};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use weir_fixtures::wat::{CALLBACKS, Plugin};
 
 /// A chain of one module written by hand on `/0`, an empty one elsewhere.

@@ -58,7 +58,7 @@ fn the_log_tells_every_failure() {
     let proxy = Proxy::with(LOGGED).start();
     proxy.get("/x").assert_status(503);
     let line = &proxy.wait_log(1)[0];
-    let told = r#""GET /x HTTP/1.1" 503 UF upstream_reset_before_response_started{remote_connection_failure} - "delayed connect error: "#;
+    let told = r#""GET /x HTTP/1.1" 503 UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused} - "delayed_connect_error:_Connection_refused"#;
     assert!(line.contains(told), "{line}");
 }
 

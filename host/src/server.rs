@@ -5,6 +5,7 @@
 
 mod control;
 mod publish;
+pub mod trial;
 
 use crate::policy::Mode;
 use crate::snapshot::build::BuildError;

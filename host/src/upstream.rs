@@ -66,19 +66,29 @@ impl UpstreamError {
     }
 
     /// Envoy's `%RESPONSE_CODE_DETAILS%`.
-    pub fn details(&self) -> &'static str {
-        match self {
-            Self::Connect(_) => "upstream_reset_before_response_started{remote_connection_failure}",
-            Self::ConnectTimeout(_) => "upstream_reset_before_response_started{connection_timeout}",
-            Self::Reset(_) => "upstream_reset_before_response_started{connection_termination}",
-            Self::Protocol(_) => "upstream_reset_before_response_started{protocol_error}",
-        }
+    pub fn details(&self) -> String {
+        let reason = match self {
+            Self::Connect(_) => "remote_connection_failure",
+            Self::ConnectTimeout(_) => "connection_timeout",
+            Self::Reset(_) => "connection_termination",
+            Self::Protocol(_) => "protocol_error",
+        };
+        let transport = self.transport_failure().map(|reason| format!("|{reason}"));
+        format!(
+            "upstream_reset_before_response_started{{{reason}{}}}",
+            transport.unwrap_or_default()
+        )
     }
 
     /// Envoy's `%UPSTREAM_TRANSPORT_FAILURE_REASON%`, for what happened below HTTP.
     pub fn transport_failure(&self) -> Option<String> {
         match self {
-            Self::Connect(error) => Some(format!("delayed connect error: {error}")),
+            Self::Connect(error) => {
+                // Envoy names the error without the system's number.
+                let text = error.to_string();
+                let reason = text.split(" (os error").next().unwrap_or_default();
+                Some(format!("delayed_connect_error:_{}", reason.replace(' ', "_")))
+            }
             _ => None,
         }
     }

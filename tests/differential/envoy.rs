@@ -51,12 +51,11 @@ fn run_share(binary: &Path, scenarios: &[&Scenario]) -> BTreeMap<String, Transcr
         scenarios.iter().map(|scenario| Upstream::start(scenario.answers.clone())).collect();
     let ports: Vec<u16> = scenarios.iter().map(|_| free_port()).collect();
     let mut envoy = start(binary, |module| {
-        let listeners = scenarios.iter().zip(&ports);
-        let listeners: Vec<_> =
-            listeners.map(|(scenario, port)| listener(scenario, *port, module)).collect();
-        let clusters = scenarios.iter().zip(&upstreams);
-        let clusters: Vec<_> =
-            clusters.map(|(scenario, upstream)| cluster(&scenario.name, upstream.port)).collect();
+        let each = scenarios.iter().zip(&ports).zip(&upstreams);
+        let listeners: Vec<_> = each
+            .map(|((scenario, port), upstream)| listener(scenario, (*port, upstream.port), module))
+            .collect();
+        let clusters: Vec<_> = upstreams.iter().map(|upstream| cluster(upstream.port)).collect();
         json!({"listeners": listeners, "clusters": clusters})
     });
     envoy.ports = ports;
@@ -104,7 +103,13 @@ fn start(binary: &Path, resources: impl Fn(&Path) -> Value) -> Envoy {
     envoy
 }
 
-fn cluster(name: &str, port: u16) -> Value {
+/// Weir's name for the cluster of a route that lists endpoints.
+fn cluster_name(port: u16) -> String {
+    format!("endpoints|127.0.0.1:{port}")
+}
+
+fn cluster(port: u16) -> Value {
+    let name = cluster_name(port);
     let socket = json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
     json!({
         "name": name,
@@ -123,8 +128,9 @@ fn cluster(name: &str, port: u16) -> Value {
     })
 }
 
-fn listener(scenario: &Scenario, port: u16, module: &Path) -> Value {
-    let name = &scenario.name;
+fn listener(scenario: &Scenario, (port, upstream): (u16, u16), module: &Path) -> Value {
+    let name = scenario.listener();
+    let cluster = cluster_name(upstream);
     let mut filters: Vec<Value> =
         (0..scenario.filters.len()).map(|at| filter(scenario, at, module)).collect();
     filters.push(json!({
@@ -134,7 +140,7 @@ fn listener(scenario: &Scenario, port: u16, module: &Path) -> Value {
             "suppress_envoy_headers": true,
         },
     }));
-    let route = json!({"match": {"prefix": "/"}, "route": {"cluster": name, "timeout": "0s"}});
+    let route = json!({"match": {"prefix": "/"}, "route": {"cluster": cluster, "timeout": "0s"}});
     let manager = json!({
         "@type": format!(
             "{TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -142,7 +148,7 @@ fn listener(scenario: &Scenario, port: u16, module: &Path) -> Value {
         "stat_prefix": name,
         "codec_type": "HTTP1",
         "http_protocol_options": {"enable_trailers": true},
-        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
+        "route_config": {"virtual_hosts": [{"name": name, "domains": ["*"], "routes": [route]}]},
         "http_filters": filters,
     });
     let manager = json!({
@@ -152,7 +158,7 @@ fn listener(scenario: &Scenario, port: u16, module: &Path) -> Value {
     json!({
         "name": name,
         "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
-        "filter_chains": [{"filters": [manager]}],
+        "filter_chains": [{"name": format!("edge/{name}"), "filters": [manager]}],
     })
 }
 

@@ -133,6 +133,11 @@ impl Scenario {
         self
     }
 
+    /// Name of its listener and virtual host.
+    pub(super) fn listener(&self) -> String {
+        format!("l-{}", self.name.replace('.', "-"))
+    }
+
     /// What is read as this filter's name in the record.
     pub(super) fn filter_name(&self, position: usize) -> String {
         format!("{}/p{position}", self.name)

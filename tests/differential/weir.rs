@@ -21,17 +21,19 @@ fn run_share(scenarios: &[&Scenario]) -> BTreeMap<String, Transcript> {
     for vm in vms(scenarios) {
         proxy = proxy.plugin(&format!("{vm}.wasm"), weir_fixtures::guest("recorder"));
     }
-    let weir = Weir { proxy: proxy.start() };
+    let listeners = scenarios.iter().map(|scenario| scenario.listener()).collect();
+    let weir = Weir { proxy: proxy.start(), listeners };
     observe(&weir, scenarios, &upstreams)
 }
 
 struct Weir {
     proxy: Running,
+    listeners: Vec<String>,
 }
 
 impl Host for Weir {
     fn address(&self, number: usize) -> SocketAddr {
-        self.proxy.address(&format!("l{number}"))
+        self.proxy.address(&self.listeners[number])
     }
 
     fn log(&self, scenario: &Scenario) -> String {
@@ -52,9 +54,10 @@ fn policy(scenarios: &[&Scenario], upstreams: &[Upstream]) -> String {
         "apiVersion: weir.dev/v1\nkind: Proxy\nmetadata: {name: edge, namespace: default}\n\
          spec:\n  listeners:\n",
     );
-    for (number, (scenario, upstream)) in scenarios.iter().zip(upstreams).enumerate() {
+    for (scenario, upstream) in scenarios.iter().zip(upstreams) {
+        let name = scenario.listener();
         let listener = format!(
-            "  - name: l{number}\n    bind: 127.0.0.1:{{l{number}}}\n    routes:\n    - plugins:"
+            "  - name: {name}\n    bind: 127.0.0.1:{{{name}}}\n    routes:\n    - plugins:"
         );
         out += &listener;
         out += if scenario.filters.is_empty() { " []\n" } else { "\n" };

@@ -45,7 +45,7 @@ pub(super) fn base(shared: &Path) -> Vec<PathBuf> {
     vec![suite.join("base/manifests.yaml"), suite.join("mesh/manifests.yaml")]
 }
 
-/// Services of the base manifests and the deployments behind each.
+/// Services of the manifests and the deployments behind each.
 pub(super) const BACKENDS: &[(&str, &str, &[&str])] = &[
     ("gateway-conformance-infra", "infra-backend-v1", &["infra-backend-v1"]),
     ("gateway-conformance-infra", "infra-backend-v2", &["infra-backend-v2"]),
@@ -56,6 +56,9 @@ pub(super) const BACKENDS: &[(&str, &str, &[&str])] = &[
     ("gateway-conformance-app-backend", "app-backend-v1", &["app-backend-v1"]),
     ("gateway-conformance-app-backend", "app-backend-v2", &["app-backend-v2"]),
     ("gateway-conformance-web-backend", "web-backend", &["web-backend"]),
+    ("gateway-conformance-infra", "manual-endpointslices", &["infra-backend-v1"]),
+    ("gateway-conformance-infra", "headless", &["infra-backend-v1"]),
+    ("gateway-conformance-infra", "headless-manual-endpointslices", &["infra-backend-v1"]),
     ("gateway-conformance-mesh", "echo", &["echo-v1", "echo-v2"]),
     ("gateway-conformance-mesh", "echo-v1", &["echo-v1"]),
     ("gateway-conformance-mesh", "echo-v2", &["echo-v2"]),

@@ -42,6 +42,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    if let Some(folder) = arguments.plugins.as_ref().filter(|folder| !folder.is_dir()) {
+        anyhow::bail!("--plugins {}: not a folder", folder.display());
+    }
     let mode = arguments.documents.mode();
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let options = Options {
@@ -70,7 +73,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// `$XDG_CACHE_HOME/weir`, or below the home folder; none for a user without either.
-fn module_cache(asked: Option<PathBuf>) -> Option<PathBuf> {
+pub(super) fn module_cache(asked: Option<PathBuf>) -> Option<PathBuf> {
     let from = |variable| std::env::var_os(variable).filter(|value| !value.is_empty());
     match asked {
         Some(folder) if folder.as_os_str() == "off" => None,

@@ -61,6 +61,8 @@ const CUSTOM_NAMES_MAX: usize = 128;
 #[derive(Debug)]
 pub struct Attributes {
     pub connection: Rc<Connection>,
+    /// The client as far as it can be known: the connection's peer, or whom a trusted hop names.
+    pub remote: SocketAddr,
     pub route_name: Arc<str>,
     pub virtual_host: Arc<str>,
     pub upstream: Upstream,
@@ -88,6 +90,7 @@ pub struct Attributes {
 impl Attributes {
     pub fn new(connection: Rc<Connection>, start: SystemTime, protocol: &'static str) -> Self {
         Self {
+            remote: connection.peer,
             connection,
             route_name: empty(),
             virtual_host: empty(),

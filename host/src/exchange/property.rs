@@ -97,6 +97,9 @@ impl Exchange {
             _ if name == extension::DESTINATION_PROPERTY.as_bytes() => {
                 attributes.upstream.destination.as_deref().map(Cow::Borrowed).ok_or(NOT_FOUND)
             }
+            _ if name == extension::PEER_ADDRESS_PROPERTY.as_bytes() => {
+                Ok(address(attributes.connection.peer))
+            }
             _ if name == extension::RESPONSE_FLAGS_TEXT_PROPERTY.as_bytes() => {
                 let mut text = String::new();
                 attributes.flags.write_short(&mut text);
@@ -162,8 +165,8 @@ impl Exchange {
     fn source_property(&self, field: &[u8]) -> Answer<'_> {
         let connection = &self.attributes.connection;
         match field {
-            b"address" => Ok(address(connection.peer)),
-            b"port" => Ok(int(u64::from(connection.peer.port()))),
+            b"address" => Ok(address(self.attributes.remote)),
+            b"port" => Ok(int(u64::from(self.attributes.remote.port()))),
             b"principal" => text(connection.peer_identity.as_deref()),
             _ => Err(NOT_FOUND),
         }

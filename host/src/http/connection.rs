@@ -5,9 +5,12 @@ use super::worker::Worker;
 use crate::exchange::attributes::{Connection, Direction};
 use crate::plan::listener::Role;
 use crate::snapshot::router::Listener;
+use crate::upstream::body::BodyError;
+use http::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
@@ -23,6 +26,10 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 /// A head must be complete, and an idle connection used again, within this. Longer than our own
 /// pool keeps connections, so that two Weirs never race to close one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// While draining, a client is told with its next response; one that sends none in this time is idle.
+/// Closing at once would meet requests that are on their way.
+const DRAIN_NOTICE: Duration = Duration::from_millis(500);
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
@@ -59,9 +66,17 @@ impl Serving {
             worker: self.worker,
         });
         drop(snapshot);
+        let draining = Rc::new(Cell::new(false));
+        let told = Rc::clone(&draining);
         let service = service_fn(move |request| {
-            let accepted = Rc::clone(&accepted);
-            async move { handle(&accepted, request).await }
+            let (accepted, draining) = (Rc::clone(&accepted), Rc::clone(&told));
+            async move {
+                let mut response = handle(&accepted, request).await?;
+                if draining.get() {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, BodyError>(response)
+            }
         });
         let serving = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -72,8 +87,14 @@ impl Serving {
         let ended = tokio::select! {
             ended = serving.as_mut() => ended,
             _ = self.drain.wait_for(|drain| *drain) => {
-                serving.as_mut().graceful_shutdown();
-                serving.await
+                draining.set(true);
+                match tokio::time::timeout(DRAIN_NOTICE, serving.as_mut()).await {
+                    Ok(ended) => ended,
+                    Err(_) => {
+                        serving.as_mut().graceful_shutdown();
+                        serving.await
+                    }
+                }
             }
         };
         if let Err(error) = ended {

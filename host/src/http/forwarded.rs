@@ -4,7 +4,7 @@ use crate::exchange::headers::{Headers, RequestLine};
 use crate::plan::listener::Role;
 use http::header::{HeaderName, HeaderValue};
 use http::{Request, Uri};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -30,6 +30,16 @@ pub(super) fn annotate(headers: &mut Headers, role: Role, client: IpAddr) {
             headers.map_mut().insert(FORWARDED_FOR.clone(), value);
         }
     }
+}
+
+/// The client's address: what the hop in front said last in `x-forwarded-for` where it is trusted
+/// (Istio's sidecars, Envoy `use_remote_address: false`), else the peer of the connection.
+pub(super) fn remote(headers: &Headers, role: Role, peer: SocketAddr) -> SocketAddr {
+    let forwarded = headers.map().get_all(&FORWARDED_FOR).iter().next_back();
+    let last = forwarded
+        .filter(|_| role == Role::Inbound)
+        .and_then(|line| line.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+    last.map_or(peer, |address: IpAddr| SocketAddr::new(address, 0))
 }
 
 /// A random UUID (RFC 9562 version 4).

@@ -39,8 +39,9 @@ pub(super) async fn accept(
     loop {
         let accepted = tokio::select! {
             biased;
-            _ = drain.wait_for(|drain| *drain) => return,
             accepted = socket.accept() => accepted,
+            // Only when nobody waits to be accepted: closing the socket would reset them.
+            _ = drain.wait_for(|drain| *drain) => return,
         };
         match accepted {
             Ok((stream, peer)) => {

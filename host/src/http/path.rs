@@ -5,10 +5,15 @@
 
 use std::borrow::Cow;
 
-/// The normal form of a path without query; `None` when it climbs above the root.
+/// The normal form of a path without query; `None` when it climbs above the root or holds
+/// an encoded NUL.
 pub(super) fn normalize(path: &[u8]) -> Option<Cow<'_, [u8]>> {
     if !needs_work(path) {
         return Some(Cow::Borrowed(path));
+    }
+    // A NUL ends the path for whoever reads it as a C string; Envoy refuses it too.
+    if path.windows(3).any(|escape| escape == b"%00") {
+        return None;
     }
     remove_dot_segments(&decode_unreserved(path)).map(Cow::Owned)
 }

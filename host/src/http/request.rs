@@ -2,7 +2,7 @@
 
 use super::body::{ResponseBody, Source, StreamBody, Upstream};
 use super::canonical;
-use super::forwarded::{annotate, upstream_request};
+use super::forwarded::{annotate, remote, upstream_request};
 use super::response::{announce_close, build, reply_message, without_stream};
 use super::stream::{Finish, Stream};
 use super::worker::Worker;
@@ -65,9 +65,11 @@ pub(super) async fn handle(
         Ok(headers) => headers,
         Err(reply) => return Ok(without_stream(reply)),
     };
-    annotate(&mut headers, listener.role, accepted.connection.peer.ip());
+    let peer = accepted.connection.peer;
+    annotate(&mut headers, listener.role, peer.ip());
     let connection = Rc::clone(&accepted.connection);
     let mut attributes = Attributes::new(connection, SystemTime::now(), protocol);
+    attributes.remote = remote(&headers, listener.role, peer);
 
     // 3. Its route.
     let matched = listener.route(&headers);
@@ -154,6 +156,7 @@ impl Forward<'_> {
         {
             let upstream = &mut self.stream.exchange.borrow_mut().attributes.upstream;
             upstream.destination = active.endpoint().map(|endpoint| endpoint.destination.clone());
+            upstream.address = active.endpoint().and_then(|endpoint| endpoint.address.socket());
             upstream.attempts += 1;
         }
         let request = match self.request(incoming, end).await {
@@ -412,5 +415,7 @@ fn bad_response() -> LocalReply {
 }
 
 fn failed(error: &UpstreamError) -> LocalReply {
-    LocalReply::new(error.status(), error.body(), error.details()).flagged(error.flag())
+    let mut reply = LocalReply::new(error.status(), error.body(), "").flagged(error.flag());
+    reply.details = error.details().into();
+    reply
 }

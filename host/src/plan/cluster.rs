@@ -47,6 +47,16 @@ pub enum Address {
     },
 }
 
+impl Address {
+    /// The socket address, when it is known without asking.
+    pub fn socket(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Socket(address) => Some(*address),
+            Self::Name { .. } => None,
+        }
+    }
+}
+
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -1,28 +1,25 @@
 //! The control thread: one loop over file events, signals and requests.
 
 use super::publish::Workers;
+use super::trial;
 use super::{Options, Request, ServerError};
 use crate::admin;
 use crate::admin::status::Status;
-use crate::http::worker::{Shared, thread_cpu};
+use crate::http::worker::Shared;
 use crate::policy::{self, Source};
 use crate::snapshot::Snapshot;
-use crate::snapshot::build::{BuildError, Builder};
+use crate::snapshot::build::BuildError;
 use crate::snapshot::source::{Files, Text};
 use crate::snapshot::watch::Watch;
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::registry::Registry;
 use crate::upstream::peers::Peers;
 use crate::wasm::cache::Cache;
-use crate::wasm::callouts::Callouts;
 use crate::wasm::engine::Engine;
-use crate::wasm::environment::Environment;
-use crate::wasm::ticks::TickSchedule;
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::{Instant, SystemTime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::LocalSet;
@@ -269,25 +266,10 @@ impl Control {
     /// Compiles off this thread, which goes on answering the admin endpoints meanwhile.
     async fn build(&self, plan: crate::plan::Plan) -> Result<Snapshot, ServerError> {
         let (engine, files): (Engine, Files) = (self.engine.clone(), self.options.files.clone());
-        let (registry, access_log) = (Arc::default(), self.access_log.clone());
+        let access_log = self.access_log.clone();
         let previous = self.snapshot.clone();
         let built = tokio::task::spawn_blocking(move || {
-            let canary = Environment {
-                registry,
-                access_log,
-                shared: Arc::default(),
-                callouts: Callouts::new(),
-                ticks: TickSchedule::new(),
-                wall_clock: SystemTime::now,
-                monotonic_clock: Instant::now,
-                cpu_clock: thread_cpu,
-                entropy: fastrand::fill,
-            };
-            let clusters = plan.clusters.keys().map(|name| name.as_str().into());
-            canary.callouts.set_clusters(clusters.collect());
-            let read = |source: &_| files.plugin(source);
-            let builder = Builder { engine: &engine, canary: &canary, read: &read };
-            builder.build(plan, previous.as_deref())
+            trial::build(plan, previous.as_deref(), &engine, &files, access_log)
         });
         let built = built.await.map_err(|error| ServerError::Start(error.to_string()))?;
         built.map_err(ServerError::Build)

@@ -59,6 +59,11 @@ impl Workers {
             return Err(failure);
         }
         self.commit(snapshot).await;
+        let before =
+            |bind| previous.is_some_and(|it| it.listeners.iter().any(|it| it.bind == bind));
+        for listener in snapshot.listeners.iter().filter(|listener| !before(listener.bind)) {
+            tracing::info!(listener = %listener.name, address = %listener.bind, "listening");
+        }
         Ok(())
     }
 

@@ -20,11 +20,19 @@ const CALLBACKS: [At; 6] = [
     At { callback: "response_trailers", direction: "response", map: 3, buffer: 1 },
 ];
 
-/// A request and an answer with everything.
+/// A request and an answer with everything. Their trailers are announced: see `bodies` for those that
+/// are not.
 pub(super) fn full(name: &str) -> Scenario {
-    Scenario::new(name)
-        .post_chunked(&["first ", "second"], "x-request-sum: 12\r\n")
-        .answer_chunked(&["one ", "two"], "x-response-sum: 7\r\n")
+    let request = "POST / HTTP/1.1\r\nhost: test.local\r\nte: trailers\r\n\
+                   trailer: x-request-sum\r\ntransfer-encoding: chunked\r\n\r\n";
+    let answer = "HTTP/1.1 200 OK\r\ntrailer: x-response-sum\r\ntransfer-encoding: chunked\r\n\r\n";
+    let (sum, total) = ("0\r\nx-request-sum: 12\r\n\r\n", "0\r\nx-response-sum: 7\r\n\r\n");
+    Scenario::new(name).send(&[request, "6\r\nfirst \r\n", "6\r\nsecond\r\n", sum]).answer(&[
+        answer,
+        "4\r\none \r\n",
+        "3\r\ntwo\r\n",
+        total,
+    ])
 }
 
 pub(super) fn all() -> Vec<Scenario> {

@@ -65,6 +65,7 @@ codes! {
     DUPLICATE_LISTENER = "E0015", "two listeners with one name or address";
     UNSAFE_TO_IGNORE = "E0016", "ignoring this would open access";
     MISSING_NAME = "E0017", "a document without metadata.name";
+    PLUGIN_REFUSED = "E0018", "a plugin that cannot be loaded, or refuses its configuration";
 
     UNKNOWN_FIELD = "W0101", "unknown field, ignored";
     UNKNOWN_KIND = "W0102", "unknown kind, ignored";

@@ -11,6 +11,7 @@ use crate::plan::chain::FilterRef;
 use crate::plan::route::Route;
 use crate::policy::diagnostic::codes;
 use crate::policy::host;
+use crate::policy::kind::Kind;
 use crate::policy::listener::Compiler;
 use crate::policy::resource::Resource;
 use std::cmp::Reverse;
@@ -88,8 +89,8 @@ fn is_isolated(host: &str, listener: &str, patterns: &[&str]) -> bool {
 /// HTTPRoutes and GRPCRoutes do not mix on a host of a listener: the older one keeps it.
 #[derive(Default)]
 struct Claims<'a> {
-    /// By hostname of the listener.
-    taken: BTreeMap<String, Vec<(&'a Resource, BTreeSet<String>)>>,
+    /// By hostname of the listener and kind of the route.
+    taken: BTreeMap<(String, Kind), Vec<(&'a Resource, BTreeSet<String>)>>,
 }
 
 impl<'a> Claims<'a> {
@@ -101,9 +102,12 @@ impl<'a> Claims<'a> {
         mut places: Places,
     ) -> Places {
         places.retain(|listener, hosts| {
-            let taken = self.taken.entry(listener.clone()).or_default();
-            let others = taken.iter().filter(|(other, _)| other.kind != route.kind);
-            let mut meeting = others.filter(|(_, others)| {
+            let other = match route.kind {
+                Kind::GrpcRoute => Kind::HttpRoute,
+                _ => Kind::GrpcRoute,
+            };
+            let others = self.taken.get(&(listener.clone(), other));
+            let mut meeting = others.into_iter().flatten().filter(|(_, others)| {
                 let mut hosts = hosts.iter();
                 hosts.any(|host| {
                     others.iter().any(|other| host::intersection(host, other).is_some())
@@ -122,7 +126,8 @@ impl<'a> Claims<'a> {
                 compiler.diagnostics.report(codes::HOST_TAKEN, route.span, message).help(help);
                 return false;
             }
-            taken.push((route, hosts.clone()));
+            let own = self.taken.entry((listener.clone(), route.kind)).or_default();
+            own.push((route, hosts.clone()));
             true
         });
         places
