@@ -32,7 +32,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
-use weir::policy::{self, Source};
 
 /// Cases that passed when this was last changed.
 const FLOOR: usize = 388;
@@ -338,18 +337,47 @@ fn a_share_without_a_backend_is_answered_with_500() {
 }
 
 #[test]
-fn the_example_loads_without_a_word() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/gateway-api");
-    let sources: Vec<Source> = fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .map(|path| Source {
-            name: path.display().to_string(),
-            base: folder.clone(),
-            text: fs::read_to_string(path).unwrap(),
-        })
-        .collect();
-    let loaded = policy::load(&sources, &policy::Options::default());
-    assert_eq!(loaded.diagnostics, []);
-    assert!(loaded.plan.is_some_and(|plan| plan.listeners.len() == 1));
+fn a_route_of_a_service_takes_the_place_of_its_own() {
+    let route = r#"
+apiVersion: weir.dev/v1
+kind: Proxy
+metadata: {name: caller}
+spec: {listeners: [{name: out, role: outbound, bind: "127.0.0.1:{out}"}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: mesh}
+spec:
+  parentRefs: [{group: "", kind: Service, name: v1}]
+  rules:
+  - matches: [{path: {value: /new}}]
+    backendRefs: [{name: v2, port: 80}]
+  - matches: [{path: {value: /same}}]
+    backendRefs: [{name: v1, port: 80}]
+"#;
+    let proxy = edge("  - {}\n").file("mesh.yaml", route).start();
+    let call = |host: &str, path: &str| {
+        proxy.request("GET", path).to(proxy.address("out")).host(host).send()
+    };
+    assert_eq!(call("v1", "/new").origin(), "v2");
+    assert_eq!(call("v1", "/same").origin(), "v1");
+    call("v1", "/other").assert_status(404);
+    assert_eq!(call("v2", "/other").origin(), "v2");
+}
+
+#[test]
+fn status_is_what_a_controller_would_write() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let document = |name: &str| folder.join("policy").join(name).display().to_string();
+    let (listeners, references) =
+        (document("gateway_listeners.yaml"), document("gateway_references.yaml"));
+    let arguments = ["gateway", "status", "-f", &listeners, &references];
+    let output = crate::cli::weir().args(arguments).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let found = String::from_utf8(output.stdout).unwrap();
+    let expectation = folder.join("gateway_api/status.yaml");
+    if std::env::var_os("WEIR_BLESS").is_some() {
+        fs::write(&expectation, &found).unwrap();
+    }
+    assert_eq!(found, fs::read_to_string(expectation).unwrap());
 }

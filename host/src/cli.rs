@@ -3,6 +3,7 @@
 
 mod check;
 mod demo;
+mod gateway;
 mod plan;
 mod run;
 mod show;
@@ -46,6 +47,9 @@ enum Command {
     /// Print what documents come to: each route, its chain of plugins, its cluster.
     #[command(after_help = plan::EXAMPLES)]
     Plan(plan::Arguments),
+    /// Kubernetes Gateway API.
+    #[command(subcommand)]
+    Gateway(gateway::Command),
     /// Show the main job with nothing else installed: canary, faults, authorization, hot swap.
     Demo(DemoArguments),
     /// Print a completion script for a shell.
@@ -132,21 +136,25 @@ impl Documents {
 
     /// Reads every file and compiles it; a listener is not needed to check.
     fn load(&self) -> anyhow::Result<(Vec<weir::policy::Source>, weir::policy::Loaded)> {
-        let files = files(self.paths.clone(), None);
         let builtins: Vec<_> = weir_plugins::builtins().map(|(name, _)| name).collect();
+        let (sources, options) = self.sources()?;
+        let loaded = weir::policy::load(&sources, &Options { builtins: &builtins, ..options });
+        Ok((sources, loaded))
+    }
+
+    /// The text of every file, and how to read it.
+    fn sources(&self) -> anyhow::Result<(Vec<weir::policy::Source>, Options<'static>)> {
+        let texts = files(self.paths.clone(), None).texts()?.into_iter();
+        let sources = texts
+            .map(|text| weir::policy::Source { name: text.name, base: text.base, text: text.text })
+            .collect();
         let options = Options {
             mode: self.mode(),
             namespace: self.namespace.clone(),
-            builtins: &builtins,
             require_listeners: false,
             ..Options::default()
         };
-        let texts = files.texts()?.into_iter();
-        let sources: Vec<_> = texts
-            .map(|text| weir::policy::Source { name: text.name, base: text.base, text: text.text })
-            .collect();
-        let loaded = weir::policy::load(&sources, &options);
-        Ok((sources, loaded))
+        Ok((sources, options))
     }
 }
 
@@ -174,6 +182,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Run(arguments) => run::run(arguments),
         Command::Check(arguments) => check::run(&arguments, color),
         Command::Plan(arguments) => plan::run(&arguments, color),
+        Command::Gateway(command) => gateway::run(command),
         Command::Demo(arguments) => run::demo(&arguments),
         Command::Completions { shell } => {
             let mut command = <Cli as clap::CommandFactory>::command();

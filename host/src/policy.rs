@@ -7,7 +7,7 @@
 mod builder;
 pub mod diagnostic;
 mod document;
-mod gateway;
+pub mod gateway;
 mod host;
 mod istio;
 mod kind;
@@ -93,13 +93,7 @@ pub struct Loaded {
 /// Compiles all sources into one plan.
 pub fn load(sources: &[Source], options: &Options<'_>) -> Loaded {
     let mut diagnostics = Diagnostics::default();
-    let mut catalog = Catalog::default();
-    for (index, source) in (0_u32..).zip(sources) {
-        for document in document::parse(index, &source.text, &mut diagnostics) {
-            resource::admit(document, options, &mut catalog, &mut diagnostics);
-        }
-    }
-    catalog.settle(&mut diagnostics);
+    let catalog = read(sources, options, &mut diagnostics);
     if options.require_listeners && catalog.of(kind::Kind::Proxy).is_empty() {
         let start = Span { source: 0, line: 1, column: 1, length: 1 };
         diagnostics
@@ -110,6 +104,17 @@ pub fn load(sources: &[Source], options: &Options<'_>) -> Loaded {
     let plan = (!diagnostics.has_errors()).then_some(plan);
     let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
     Loaded { plan, diagnostics: diagnostics.finish(&names) }
+}
+
+fn read(sources: &[Source], options: &Options<'_>, diagnostics: &mut Diagnostics) -> Catalog {
+    let mut catalog = Catalog::default();
+    for (index, source) in (0_u32..).zip(sources) {
+        for document in document::parse(index, &source.text, diagnostics) {
+            resource::admit(document, options, &mut catalog, diagnostics);
+        }
+    }
+    catalog.settle(diagnostics);
+    catalog
 }
 
 /// Diagnostics as a person reads them: code, place, the source line underlined, and the help.

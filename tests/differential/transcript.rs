@@ -2,7 +2,7 @@
 
 use super::scenario::Scenario;
 use super::upstream::{PAUSE, Upstream};
-use super::wire::{Kind, Message};
+use super::wire::{Kind, Message, is_uuid};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{BufReader, Write};
@@ -71,14 +71,16 @@ fn observe_one(
     let log = || -> Vec<String> {
         let text = host.log(scenario);
         let lines = text.lines().filter_map(|line| line.split_once(&prefix));
-        lines.map(|(_, line)| line.to_owned()).collect()
+        let name = |word: &str| (if is_uuid(word) { "UUID" } else { word }).to_owned();
+        let line = |line: &str| line.split(' ').map(name).collect::<Vec<_>>().join(" ");
+        lines.map(|(_, text)| line(text)).collect()
     };
     let mut text = exchange(scenario, address);
     for request in upstream.seen() {
         text += &request;
     }
     text += "callbacks\n";
-    for line in settled(log) {
+    for line in once_configured(settled(log)) {
         text += &format!("  {line}\n");
     }
     let ports = [(address.port(), "LISTENER"), (upstream.port, "UPSTREAM")];
@@ -143,6 +145,19 @@ fn settled(log: impl Fn() -> Vec<String>) -> Vec<String> {
             return lines;
         }
     }
+}
+
+/// A proxy configures a plugin as often as it likes before it serves: what that said is told once.
+fn once_configured(lines: Vec<String>) -> Vec<String> {
+    let serving = lines.iter().position(|line| line.ends_with(" create")).unwrap_or(lines.len());
+    let mut told: Vec<String> = Vec::new();
+    for line in &lines[..serving] {
+        if !told.contains(line) {
+            told.push(line.clone());
+        }
+    }
+    told.extend_from_slice(&lines[serving..]);
+    told
 }
 
 /// Line by line, those of only one side marked.

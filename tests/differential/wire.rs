@@ -18,7 +18,7 @@ pub(super) struct Message {
     headers: Vec<(String, String)>,
     body: Vec<u8>,
     trailers: Vec<(String, String)>,
-    cut_short: bool,
+    pub(super) cut_short: bool,
 }
 
 /// Fields that differ from run to run or from product to product.
@@ -113,7 +113,7 @@ fn shortened(body: &[u8]) -> String {
     }
 }
 
-fn is_uuid(value: &str) -> bool {
+pub(super) fn is_uuid(value: &str) -> bool {
     value.len() == 36 && value.split('-').map(str::len).eq([8, 4, 4, 4, 12])
 }
 

@@ -7,6 +7,7 @@
 use super::attributes::Attributes;
 use super::headers::Headers;
 use super::{Exchange, Message};
+use http::StatusCode;
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
@@ -45,6 +46,9 @@ impl Exchange {
         let root = segments.next().unwrap_or_default();
         let Some(field) = segments.next() else { return self.top_level(root) };
         let rest = segments.next();
+        if rest.is_some() && !is_map(root, field) {
+            return Err(NOT_FOUND);
+        }
         match root {
             b"request" => self.request_property(field, rest),
             b"response" => self.response_property(field, rest),
@@ -85,7 +89,9 @@ impl Exchange {
         let attributes = &self.attributes;
         match name {
             b"request" | b"response" | b"connection" | b"upstream" | b"source" | b"destination"
-            | b"xds" | b"node" => Err(PropertyError::NotSerializable),
+            | b"xds" | b"filter_state" => Err(PropertyError::NotSerializable),
+            // Nothing here writes dynamic metadata: the message is empty.
+            b"metadata" => Ok(Cow::Borrowed(&[])),
             b"route_name" => Ok(attributes.route_name.as_bytes().into()),
             b"cluster_name" => cluster(attributes),
             b"x_request_id" => header(&self.request.headers, b"x-request-id"),
@@ -154,7 +160,9 @@ impl Exchange {
             b"headers_bytes" => Ok(int(headers.byte_size() as u64)),
             b"grpc_status" => {
                 let value = trailers.as_ref().and_then(|trailers| trailers.get(b"grpc-status"));
-                let value = value.or_else(|| headers.get(b"grpc-status")).ok_or(NOT_FOUND)?;
+                let Some(value) = value.or_else(|| headers.get(b"grpc-status")) else {
+                    return headers.status().map(|it| int(grpc_status_of(it))).ok_or(NOT_FOUND);
+                };
                 let code = std::str::from_utf8(value).ok().and_then(|code| code.parse().ok());
                 code.map(int).ok_or(NOT_FOUND)
             }
@@ -177,6 +185,7 @@ impl Exchange {
         match field {
             b"id" => Ok(int(connection.id)),
             b"mtls" => Ok(boolean(connection.mtls)),
+            b"requested_server_name" => Ok(Cow::Borrowed(&[])),
             b"uri_san_peer_certificate" => text(connection.peer_identity.as_deref()),
             b"uri_san_local_certificate" => text(connection.local_identity.as_deref()),
             b"termination_details" => text(self.attributes.termination_details.as_deref()),
@@ -192,7 +201,10 @@ impl Exchange {
             b"local_address" => upstream.local.map(address).ok_or(NOT_FOUND),
             b"num_endpoints" => Ok(int(upstream.endpoints)),
             b"request_attempt_count" => Ok(int(upstream.attempts)),
-            b"transport_failure_reason" => text(upstream.failure_reason.as_deref()),
+            b"transport_failure_reason" => {
+                let nothing = upstream.address.map(|_| "");
+                text(upstream.failure_reason.as_deref().or(nothing))
+            }
             _ => Err(NOT_FOUND),
         }
     }
@@ -222,6 +234,29 @@ impl Exchange {
                 .ok_or(NOT_FOUND),
             _ => Err(NOT_FOUND),
         }
+    }
+}
+
+/// Attributes that have parts.
+fn is_map(root: &[u8], field: &[u8]) -> bool {
+    matches!(
+        (root, field),
+        (b"request" | b"response", b"headers")
+            | (b"response", b"trailers")
+            | (b"xds", b"node")
+            | (b"node", b"metadata")
+    )
+}
+
+/// `response.grpc_status` where the upstream gave none: Envoy's reading of the HTTP status.
+fn grpc_status_of(status: StatusCode) -> u64 {
+    match status.as_u16() {
+        400 => 13,
+        401 => 16,
+        403 => 7,
+        404 => 12,
+        429 | 502 | 503 | 504 => 14,
+        _ => 2,
     }
 }
 

@@ -322,7 +322,11 @@ impl Chain {
         self.take_events();
         let action = match called {
             Ok(action) => action,
-            Err(reply) => return Some(Step::Reply(reply)),
+            Err(reply) => {
+                // What it had answered before it failed must not come after all.
+                self.reply = None;
+                return Some(Step::Reply(reply));
+            }
         };
         if let Some(reply) = self.reply.take() {
             return Some(Step::Reply(reply));

@@ -243,6 +243,9 @@ impl StreamBody {
 
     fn trailers(&mut self, trailers: HeaderMap) -> Result<(), BodyError> {
         self.input_ended = true;
+        if self.direction == StreamType::HttpRequest {
+            self.stream.set_request_ended();
+        }
         if !self.filtered {
             self.trailers = Some(trailers);
             return Ok(());

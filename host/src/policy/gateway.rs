@@ -16,6 +16,7 @@ mod mesh;
 mod reference;
 mod rules;
 pub(crate) mod shape;
+pub mod status;
 mod validate;
 
 pub(crate) use check::check;

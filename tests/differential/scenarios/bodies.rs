@@ -69,7 +69,7 @@ pub(super) fn all() -> Vec<Scenario> {
             .post_chunked(&["abc", "def", "ghi"], "")
             .answer_chunked(&["abc", "def", "ghi"], ""),
         full("body.paused-at-the-end").filter(
-            "on configure tick 20
+            "on configure tick 5
              on request_body/end pause
              on tick resume request
              on response_body/end pause
@@ -132,7 +132,7 @@ const OTHERS: &str = "on request_headers body 0 0 100
      on log body 0 0 100
      on log body 1 0 100";
 
-const PAUSED_ONCE: &str = "on configure tick 20
+const PAUSED_ONCE: &str = "on configure tick 5
      on request_body body 0 0 100
      on request_body/first pause
      on tick resume request

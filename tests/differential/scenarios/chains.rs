@@ -59,7 +59,7 @@ const REPLY: &str = "on request_headers reply 418 teapot";
 
 fn pause(what: &str) -> String {
     format!(
-        "on configure tick 20
+        "on configure tick 5
          on request_{what}/first pause
          on tick resume request
          on response_{what}/first pause

@@ -10,7 +10,7 @@ pub(super) fn all() -> Vec<Scenario> {
         failure("log").filter("on log trap"),
         failure("done").filter("on done trap"),
         failure("tick-while-paused").filter(
-            "on configure tick 20
+            "on configure tick 5
              on request_headers pause
              on tick trap",
         ),

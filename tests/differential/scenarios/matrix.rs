@@ -40,7 +40,7 @@ pub(super) fn all() -> Vec<Scenario> {
     for At { callback, direction, map, buffer } in CALLBACKS {
         let named = |what: &str| full(&format!("matrix.{callback}.{what}"));
         all.push(named("pause").filter(&format!(
-            "on configure tick 20
+            "on configure tick 5
              on {callback} pause
              on tick resume {direction}"
         )));
@@ -51,7 +51,7 @@ pub(super) fn all() -> Vec<Scenario> {
         )));
         all.push(named("reply").filter(&format!("on {callback}/first reply 418 teapot")));
         all.push(named("reply-while-paused").filter(&format!(
-            "on configure tick 20
+            "on configure tick 5
              on {callback}/first pause
              on tick reply 418 teapot"
         )));

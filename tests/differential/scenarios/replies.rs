@@ -50,6 +50,6 @@ const CHANGE: &str = "on response_headers replace 2 :status 402
      on response_headers remove 2 content-length
      on response_body splice 1 0 100 changed";
 
-const PAUSE: &str = "on configure tick 20
+const PAUSE: &str = "on configure tick 5
      on response_headers pause
      on tick resume response";

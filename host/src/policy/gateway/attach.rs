@@ -4,7 +4,9 @@ use super::listeners::EdgeListener;
 use super::reference::Reference;
 use crate::policy::document::Node;
 use crate::policy::host;
+use crate::policy::kind::Kind;
 use crate::policy::resource::{Catalog, Resource};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a parent does not take a route; Gateway API's reasons of `Accepted: False`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,4 +72,42 @@ fn common_hosts(listener: &str, route: &Resource) -> Vec<String> {
         }
     }
     hosts
+}
+
+/// HTTPRoutes and GRPCRoutes do not mix on a host of a listener: the older one keeps it.
+#[derive(Default)]
+pub(super) struct Claims<'a> {
+    /// By listener and kind of route.
+    taken: BTreeMap<(String, Kind), Vec<Claim<'a>>>,
+}
+
+/// A route and its hosts on a listener.
+type Claim<'a> = (&'a Resource, BTreeSet<String>);
+
+impl<'a> Claims<'a> {
+    /// Gives hosts of a listener to a route, or names the route of another kind that has one of
+    /// them. Routes must come in order of age.
+    pub(super) fn take(
+        &mut self,
+        listener: &str,
+        route: &'a Resource,
+        hosts: &BTreeSet<String>,
+    ) -> Result<(), &'a Resource> {
+        let other = match route.kind {
+            Kind::GrpcRoute => Kind::HttpRoute,
+            _ => Kind::GrpcRoute,
+        };
+        let others = self.taken.get(&(listener.to_owned(), other)).into_iter().flatten();
+        for (owner, taken) in others {
+            let mut own = hosts.iter();
+            let meets =
+                |host: &String| taken.iter().any(|other| host::intersection(host, other).is_some());
+            if own.any(meets) {
+                return Err(owner);
+            }
+        }
+        let own = self.taken.entry((listener.to_owned(), route.kind)).or_default();
+        own.push((route, hosts.clone()));
+        Ok(())
+    }
 }

@@ -4,14 +4,13 @@
 //! no other (listener isolation). Within a listener, rules of the most specific host of a route come
 //! first, then the precedence of the matches decides, then age, name and position.
 
-use super::attach::{Attachment, judge};
+use super::attach::{Attachment, Claims, judge};
 use super::listeners::EdgeListener;
 use super::rules::{self, Ranked, Site};
 use crate::plan::chain::FilterRef;
 use crate::plan::route::Route;
 use crate::policy::diagnostic::codes;
 use crate::policy::host;
-use crate::policy::kind::Kind;
 use crate::policy::listener::Compiler;
 use crate::policy::resource::Resource;
 use std::cmp::Reverse;
@@ -40,7 +39,14 @@ pub(crate) fn hosts(
     let mut claims = Claims::default();
     let index = compiler.index;
     for &route in &index.routes {
-        let places = claims.admit(compiler, route, places(compiler, edge, route));
+        let mut places = places(compiler, edge, route);
+        places.retain(|listener, hosts| match claims.take(listener, route, hosts) {
+            Ok(()) => true,
+            Err(owner) => {
+                report_shared(compiler, route, owner);
+                false
+            }
+        });
         if places.is_empty() {
             continue;
         }
@@ -79,59 +85,22 @@ fn places(compiler: &Compiler<'_>, edge: &Edge<'_, '_>, route: &Resource) -> Pla
     places
 }
 
+fn report_shared(compiler: &mut Compiler<'_>, route: &Resource, owner: &Resource) {
+    let message = format!(
+        "{} {} has these hosts on the same listener and is older; this {} is not attached there",
+        owner.kind_name,
+        owner.qualified(),
+        route.kind_name
+    );
+    let help = "HTTPRoutes and GRPCRoutes do not share a host: give one of them another";
+    compiler.diagnostics.report(codes::HOST_TAKEN, route.span, message).help(help);
+}
+
 /// Whether another listener takes all requests for a host, being more specific.
 fn is_isolated(host: &str, listener: &str, patterns: &[&str]) -> bool {
     patterns.iter().any(|other| {
         host::covers(other, host) && host::specificity(other) > host::specificity(listener)
     })
-}
-
-/// HTTPRoutes and GRPCRoutes do not mix on a host of a listener: the older one keeps it.
-#[derive(Default)]
-struct Claims<'a> {
-    /// By hostname of the listener and kind of the route.
-    taken: BTreeMap<(String, Kind), Vec<(&'a Resource, BTreeSet<String>)>>,
-}
-
-impl<'a> Claims<'a> {
-    /// The places a route keeps.
-    fn admit(
-        &mut self,
-        compiler: &mut Compiler<'_>,
-        route: &'a Resource,
-        mut places: Places,
-    ) -> Places {
-        places.retain(|listener, hosts| {
-            let other = match route.kind {
-                Kind::GrpcRoute => Kind::HttpRoute,
-                _ => Kind::GrpcRoute,
-            };
-            let others = self.taken.get(&(listener.clone(), other));
-            let mut meeting = others.into_iter().flatten().filter(|(_, others)| {
-                let mut hosts = hosts.iter();
-                hosts.any(|host| {
-                    others.iter().any(|other| host::intersection(host, other).is_some())
-                })
-            });
-            if let Some((owner, _)) = meeting.next() {
-                let message = format!(
-                    "{} {} has these hosts on the same listener and is older; this {} is not \
-                     attached there",
-                    owner.kind_name,
-                    owner.qualified(),
-                    route.kind_name
-                );
-                let help =
-                    "HTTPRoutes and GRPCRoutes do not share a host: give one of them another";
-                compiler.diagnostics.report(codes::HOST_TAKEN, route.span, message).help(help);
-                return false;
-            }
-            let own = self.taken.entry((listener.clone(), route.kind)).or_default();
-            own.push((route, hosts.clone()));
-            true
-        });
-        places
-    }
 }
 
 /// Routes of one listener hostname, by host: indexes of documents.

@@ -75,7 +75,8 @@ fn set(
     let (data, state) = split(caller)?;
     let path = slice(data, path, path_len)?;
     let value = slice(data, value, value_len)?;
-    let stream = state.stream()?;
+    // Outside a stream there is nothing to keep it in.
+    let stream = state.stream().map_err(|_| Status::NotFound)?;
     let known = stream.exchange.borrow_mut().set_property(path, value);
     if known { Ok(()) } else { Err(Status::BadArgument.into()) }
 }
