@@ -23,9 +23,11 @@ fn requests_pass_in_order_and_responses_in_reverse() {
     let expected = "\
         p0 create|p0 request_headers false|p1 create|p1 request_headers false|\
         p2 create|p2 request_headers false|\
-        p0 request_body 5 true|p1 request_body 5 true|p2 request_body 5 true|\
+        p0 request_body 5 false|p1 request_body 5 false|p2 request_body 5 false|\
+        p0 request_body 0 true|p1 request_body 0 true|p2 request_body 0 true|\
         p2 response_headers false|p1 response_headers false|p0 response_headers false|\
-        p2 response_body 6 true|p1 response_body 6 true|p0 response_body 6 true|\
+        p2 response_body 6 false|p1 response_body 6 false|p0 response_body 6 false|\
+        p2 response_body 0 true|p1 response_body 0 true|p0 response_body 0 true|\
         p0 log|p1 log|p2 log|p0 done|p0 delete|p1 done|p1 delete|p2 done|p2 delete";
     assert_eq!(trace(&proxy, &last(3)).join("|"), expected);
 }

@@ -80,7 +80,7 @@ fn observe_one(
         text += &request;
     }
     text += "callbacks\n";
-    for line in once_configured(settled(log)) {
+    for line in once_configured(&settled(log)) {
         text += &format!("  {line}\n");
     }
     let ports = [(address.port(), "LISTENER"), (upstream.port, "UPSTREAM")];
@@ -148,7 +148,7 @@ fn settled(log: impl Fn() -> Vec<String>) -> Vec<String> {
 }
 
 /// A proxy configures a plugin as often as it likes before it serves: what that said is told once.
-fn once_configured(lines: Vec<String>) -> Vec<String> {
+fn once_configured(lines: &[String]) -> Vec<String> {
     let serving = lines.iter().position(|line| line.ends_with(" create")).unwrap_or(lines.len());
     let mut told: Vec<String> = Vec::new();
     for line in &lines[..serving] {

@@ -137,7 +137,9 @@ impl StreamBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         loop {
-            if let Some(ready) = self.ready.take() {
+            // The last piece waits while a filter holds the end: with it the message would be whole.
+            let end_held = self.held && self.input_ended;
+            if let Some(ready) = self.ready.take_if(|_| !end_held) {
                 return Poll::Ready(Some(Ok(Frame::data(ready))));
             }
             if let Some(trailers) = self.trailers.take_if(|_| self.input_ended && !self.held) {
@@ -159,7 +161,6 @@ impl StreamBody {
             if self.held {
                 let stream = Rc::clone(&self.stream);
                 if let Poll::Ready(step) = stream.poll_held(self.direction, &mut self.sleep, cx) {
-                    self.held = false;
                     if let Err(error) = self.apply(step) {
                         self.stream.note_broken(self.direction, error);
                         return Poll::Ready(Some(Err(error)));
@@ -270,6 +271,7 @@ impl StreamBody {
                 Ok(())
             }
             Step::Continue => {
+                self.held = false;
                 let bytes = self.stream.chain.borrow_mut().take_body(self.direction);
                 if self.input_ended {
                     self.trailers = self.take_trailers();

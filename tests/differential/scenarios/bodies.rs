@@ -16,8 +16,15 @@ const NO_LENGTH: &str = "on request_headers remove 0 content-length
 const REPLACE: &str = "on request_body/end splice 0 0 1000 new request
      on response_body/end splice 1 0 1000 new response";
 
+fn body(what: &str, script: &str) -> Scenario {
+    Scenario::new(format!("body.{what}")).filter(script)
+}
+
 pub(super) fn all() -> Vec<Scenario> {
-    let body = |what: &str, script: &str| Scenario::new(format!("body.{what}")).filter(script);
+    [framings(), edits()].into_iter().flatten().collect()
+}
+
+fn framings() -> Vec<Scenario> {
     let with_length = "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n";
     let until_close = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
     let empty = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
@@ -47,6 +54,12 @@ pub(super) fn all() -> Vec<Scenario> {
         body("buffered-then-trailers", &format!("{BUFFER}\n{SHOW}"))
             .post_chunked(&["a", "bc"], "x-sum: 1\r\n")
             .answer_chunked(&["a", "bc"], "x-sum: 2\r\n"),
+    ]
+}
+
+fn edits() -> Vec<Scenario> {
+    let with_length = "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n";
+    vec![
         body("replaced", &format!("{NO_LENGTH}\n{BUFFER}\n{REPLACE}"))
             .post(&["abc", "def"])
             .answer(&[with_length, "resp", "onse"]),
