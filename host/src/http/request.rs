@@ -77,6 +77,9 @@ pub(super) async fn handle(
         attributes.route_name = Arc::clone(&route.name);
         attributes.virtual_host = Arc::clone(virtual_host);
         attributes.upstream.cluster.clone_from(&route.cluster);
+        // Known to telemetry even if a filter answers before a cluster is asked.
+        let cluster = route.cluster.as_ref().and_then(|name| snapshot.shared.clusters.get(name));
+        attributes.upstream.destination = cluster.map(|cluster| cluster.destination.clone());
     }
 
     // 4. Its chain.
