@@ -49,8 +49,8 @@ pub(super) const DELIBERATE: &[Deliberate] = &[
         scenarios: &["body.ranges"],
     },
     Deliberate {
-        reason: "Ranges that overflow 32 bits are refused and buffers of other protocols are not \
-                 found; Envoy reads both as empty.",
+        reason: "A range that overflows 32 bits is refused, and a buffer that is not there (the \
+                 response's in the request, other protocols') is not found; Envoy reads an empty one.",
         scenarios: &["body.reads"],
     },
     Deliberate {
@@ -127,13 +127,17 @@ pub(super) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "A pseudo-header has one value and stays: Envoy joins a second path to the first, \
-                 answers 404 or 502 without one, and 404 when the whole map was set.",
+                 answers 404 or 502 without one.",
         scenarios: &[
-            "header.all-replaced",
             "header.pseudo-added",
             "header.pseudo-removed-path",
             "header.pseudo-removed-status",
         ],
+    },
+    Deliberate {
+        reason: "A request keeps its route whatever its fields: Envoy finds none for one whose \
+                 x-forwarded-proto a filter removed.",
+        scenarios: &["header.forwarded-proto-removed"],
     },
     Deliberate {
         reason: "A name or value that may not go on the wire is refused when it is written; Envoy \

@@ -33,6 +33,7 @@ pub(super) fn all() -> Vec<Scenario> {
         headers("write-control-bytes", CONTROL),
         headers("write-odd-names", NAMES),
         headers("all-replaced", ALL),
+        headers("forwarded-proto-removed", "on request_headers remove 0 x-forwarded-proto"),
         headers("response-replaced", "on response_headers set-pairs 2 :status=201 x-only=1"),
         headers("other-phase-reads", OTHER_READS),
         headers("other-phase-writes", OTHER_WRITES),
@@ -90,7 +91,7 @@ const NAMES: &str = "on request_headers add 0 x-blank\\x20 a
      on request_headers add 0 x_under c";
 
 const ALL: &str = "on request_headers set-pairs 0 :method=GET :path=/all \
-     :authority=all.local :scheme=http x-only=1 x-only=2";
+     :authority=all.local :scheme=http x-forwarded-proto=http x-only=1 x-only=2";
 
 const OTHER_READS: &str = "on request_headers get 2 x
      on request_headers pairs 2
