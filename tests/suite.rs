@@ -3,6 +3,7 @@
 
 mod authorization;
 mod broken_streams;
+mod callout_faults;
 mod callouts;
 mod cli;
 mod demo;

@@ -1,6 +1,6 @@
 //! Access log and metrics as Istio's dashboards and parsers read them.
 
-use crate::harness::Proxy;
+use crate::harness::{Proxy, wait_until};
 use regex::Regex;
 
 const LOGGED: &str = r#"
@@ -126,9 +126,7 @@ fn both_reporters_count_with_istios_labels() {
     let total = |reporter: &str| {
         proxy.metric_sum("istio_requests_total", &format!("reporter=\"{reporter}\""))
     };
-    crate::harness::wait_until("both have counted", || {
-        total("source") == 3 && total("destination") == 3
-    });
+    wait_until("both have counted", || total("source") == 3 && total("destination") == 3);
     let metrics = proxy.admin("/metrics").text();
     let lines = || metrics.lines().filter(|line| line.starts_with("istio_requests_total{"));
     assert_eq!(lines().count(), 2, "{metrics}");
@@ -180,4 +178,62 @@ fn responses_by_code_are_counted_apart() {
     proxy.svc("/418").send().assert_status(418);
     assert_eq!(proxy.metric_sum("istio_requests_total", "response_code=\"418\""), 2);
     assert_eq!(proxy.metric_sum("istio_requests_total", "response_code=\"200\""), 1);
+}
+
+#[test]
+fn callers_without_a_principal_do_not_share_connections() {
+    let caller = |name: &str| {
+        format!(
+            "
+apiVersion: weir.dev/v1
+kind: Proxy
+metadata: {{name: {name}, namespace: default}}
+spec:
+  workload: {{labels: {{app: {name}}}}}
+  listeners: [{{name: {name}, role: outbound, bind: \"127.0.0.1:{{{name}}}\"}}]
+"
+        )
+    };
+    let service = r#"
+apiVersion: weir.dev/v1
+kind: Proxy
+metadata: {name: svc, namespace: default}
+spec:
+  workload: {labels: {app: svc}}
+  listeners:
+  - {name: in, role: inbound, bind: "127.0.0.1:{main}", port: 80, app: "127.0.0.1:{v1}"}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: svc, namespace: default}
+spec:
+  hosts: [svc.default.svc.cluster.local]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  endpoints: [{address: 127.0.0.1, ports: {http: {main}}, labels: {app: svc}}]
+---
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: all, namespace: default}
+spec: {metrics: [{providers: [{name: prometheus}]}]}
+"#;
+    let proxy = Proxy::with(service).file("one.yaml", &caller("one"));
+    let proxy = proxy.file("two.yaml", &caller("two")).origin("v1").start();
+    for name in ["one", "two", "one", "two"] {
+        let host = "svc.default.svc.cluster.local";
+        let request = proxy.request("GET", "/").host(host).to(proxy.address(name));
+        request.send().assert_status(200);
+    }
+    let seen = |app: &str| {
+        let metrics = proxy.admin("/metrics").text();
+        let inbound = metrics.lines().filter(|line| {
+            line.starts_with("istio_requests_total{")
+                && line.contains("reporter=\"destination\"")
+                && line.contains(&format!("source_app=\"{app}\""))
+        });
+        inbound.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum::<u64>()
+    };
+    wait_until("both callers are told apart", || seen("one") + seen("two") == 4);
+    assert_eq!((seen("one"), seen("two")), (2, 2));
 }

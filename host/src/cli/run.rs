@@ -75,7 +75,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 /// `$XDG_CACHE_HOME/weir`, or below the home folder; none for a user without either.
 pub(super) fn module_cache(asked: Option<PathBuf>) -> Option<PathBuf> {
     let from = |variable| std::env::var_os(variable).filter(|value| !value.is_empty());
-    match asked {
+    // Commands without the option obey its variable too.
+    match asked.or_else(|| from("WEIR_MODULE_CACHE").map(PathBuf::from)) {
         Some(folder) if folder.as_os_str() == "off" => None,
         Some(folder) => Some(folder),
         None => from("XDG_CACHE_HOME")

@@ -400,14 +400,11 @@ impl Chain {
     /// A plugin failed: says so once, replaces its VM, and applies the failure policy.
     fn fail(&mut self, position: usize, error: &VmError) -> Result<(), LocalReply> {
         let link = self.links.get_mut(position);
-        let link = link.map(|link| std::mem::replace(link, Link::Failed));
-        let vm = match &link {
-            Some(Link::Open { vm, .. }) => Some(&**vm),
-            _ => None,
-        };
+        // A pooled VM goes back now, which charges its plugin for what it died of.
+        drop(link.map(|link| std::mem::replace(link, Link::Failed)));
         let Some(filter) = self.filters.get(position) else { return Ok(()) };
         let root = &filter.root;
-        if root.vms.failed(error, vm) {
+        if root.vms.failed(error) {
             let exchange = self.exchange.borrow();
             let request_id = exchange.request.headers.get(b"x-request-id").unwrap_or_default();
             tracing::warn!(

@@ -1,6 +1,7 @@
 //! Performs the HTTP calls of plugins, on the worker they were made on.
 
 use super::forwarded::upstream_request;
+use super::ticking;
 use super::worker::Worker;
 use crate::exchange::headers::{Headers, Pseudo};
 use crate::upstream::attempt::{self, Answer};
@@ -37,15 +38,14 @@ async fn perform(worker: Rc<Worker>, call: Callout) {
     let sent = tokio::time::timeout(timeout, send(&worker, call)).await;
     let answer = sent.unwrap_or_default();
     let Some(vm) = vm.upgrade() else { return };
-    let mut vm = vm.borrow_mut();
-    if let Err(error) = vm.on_http_call_response(root, token, answer) {
-        tracing::warn!(plugin = %vm.module().plugin, %error, "plugin failed");
+    let called = vm.borrow_mut().on_http_call_response(root, token, answer);
+    if let Err(error) = called {
+        ticking::failed(&worker, &vm, &error);
     }
 }
 
 async fn send(worker: &Rc<Worker>, call: Callout) -> CalloutAnswer {
-    let snapshot = worker.snapshot();
-    let Some(cluster) = snapshot.shared.clusters.get(&call.cluster).cloned() else {
+    let Some(cluster) = worker.callout_cluster(&call.cluster) else {
         return refused("");
     };
     let Some(active) = cluster.pick(|below| fastrand::u64(..below)) else {
@@ -53,10 +53,11 @@ async fn send(worker: &Rc<Worker>, call: Callout) -> CalloutAnswer {
     };
     let (pseudo, mut map) = call.headers.into_parts();
     let Pseudo::Request(line) = pseudo else { return CalloutAnswer::default() };
+    // Bytes promised and not sent would be taken from the next request on the connection.
+    map.remove(CONTENT_LENGTH);
     let body = if call.body.is_empty() && call.trailers.is_empty() {
         RequestBody::Empty
     } else {
-        map.remove(CONTENT_LENGTH);
         let trailers = call.trailers;
         let body = Full::new(call.body).map_err(|never| match never {});
         if trailers.is_empty() {

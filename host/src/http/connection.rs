@@ -114,7 +114,7 @@ fn describe(
         Role::Routes | Role::Outbound | Role::Gateway => None,
     };
     let (peer_identity, source) = match caller {
-        Some(identity) => (identity.principal, Some(identity.workload)),
+        Some(identity) => (identity.principal.clone(), Some(identity.workload.clone())),
         None => (None, None),
     };
     Connection {

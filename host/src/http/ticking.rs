@@ -82,9 +82,9 @@ fn fire(worker: &Worker, tick: &mut Tick, now: Instant) -> bool {
 }
 
 /// A root callback failed: its VM is replaced at once, and ticks there.
-fn failed(worker: &Worker, vm: &Rc<SharedVm>, error: &VmError) {
+pub(super) fn failed(worker: &Worker, vm: &Rc<SharedVm>, error: &VmError) {
     let tell = match worker.snapshot().owner(vm) {
-        Some(vms) => vms.failed(error, Some(vm)),
+        Some(vms) => vms.failed(error),
         None => !matches!(error, VmError::Dead),
     };
     if tell {

@@ -10,6 +10,7 @@ use crate::snapshot::router::Listener;
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::metric::Metric;
 use crate::telemetry::registry::Registry;
+use crate::upstream::cluster::Cluster;
 use crate::upstream::peers::Peers;
 use crate::upstream::pool::Pools;
 use crate::wasm::callouts::Callouts;
@@ -22,11 +23,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::task::LocalSet;
+use tokio::task::{JoinHandle, LocalSet};
 
 /// Wasm frames and host frames share this stack; wasm alone may use 512 KiB.
 const STACK_BYTES: usize = 4 << 20;
@@ -54,7 +55,7 @@ pub enum Command {
 /// The control thread's end of a worker.
 pub struct Handle {
     pub commands: mpsc::UnboundedSender<Command>,
-    pub thread: JoinHandle<()>,
+    pub thread: thread::JoinHandle<()>,
 }
 
 pub struct Worker {
@@ -62,6 +63,8 @@ pub struct Worker {
     pub(super) peers: Peers,
     pub(super) environment: Environment,
     snapshot: RefCell<Rc<LocalSnapshot>>,
+    /// Until it is committed or given up.
+    preparing: RefCell<Option<Arc<Snapshot>>>,
     accepting: RefCell<FxHashMap<SocketAddr, Accepting>>,
     requests: Arc<Metric>,
     connections: Arc<Metric>,
@@ -72,6 +75,7 @@ pub struct Worker {
 struct Accepting {
     name: Arc<str>,
     drain: watch::Sender<bool>,
+    task: JoinHandle<()>,
 }
 
 /// A snapshot this worker could serve, and the sockets it would add.
@@ -94,7 +98,7 @@ impl Drop for OpenConnection {
 /// Starts worker `index`, which serves nothing until the first snapshot is committed.
 pub fn start(index: usize, shared: Shared) -> io::Result<Handle> {
     let (commands, receiver) = mpsc::unbounded_channel();
-    let thread = std::thread::Builder::new()
+    let thread = thread::Builder::new()
         .name(format!("weir-worker-{index}"))
         .stack_size(STACK_BYTES)
         .spawn(move || {
@@ -124,12 +128,21 @@ async fn run(shared: Shared, mut commands: mpsc::UnboundedReceiver<Command>) {
     while let Some(command) = commands.recv().await {
         match command {
             Command::Prepare { snapshot, reply } => {
+                if let Some(worker) = &worker {
+                    worker.preparing.replace(Some(Arc::clone(&snapshot)));
+                }
                 let result = prepare(&snapshot, worker.as_deref(), &environment);
                 let answer = result.map(|ready| prepared = Some(ready));
                 // The control thread has given up when nobody listens.
                 let _ = reply.send(answer);
             }
-            Command::Abort => prepared = None,
+            Command::Abort => {
+                prepared = None;
+                if let Some(worker) = &worker {
+                    worker.preparing.replace(None);
+                    worker.allow_callouts();
+                }
+            }
             Command::Commit { reply } => {
                 if let Some(ready) = prepared.take() {
                     commit(&mut worker, ready, &shared, &environment);
@@ -190,6 +203,7 @@ fn commit(
     let worker = match worker {
         Some(worker) => {
             worker.snapshot.replace(Rc::clone(&local));
+            worker.preparing.replace(None);
             worker
         }
         None => {
@@ -199,6 +213,7 @@ fn commit(
                 peers: shared.peers.clone(),
                 environment: environment.clone(),
                 snapshot: RefCell::new(Rc::clone(&local)),
+                preparing: RefCell::default(),
                 accepting: RefCell::default(),
                 requests: registry.counter("weir_downstream_requests_total"),
                 connections: registry.gauge("weir_downstream_connections_active"),
@@ -210,7 +225,7 @@ fn commit(
             worker.insert(new)
         }
     };
-    environment.callouts.set_clusters(local.shared.clusters.keys().cloned().collect());
+    worker.allow_callouts();
     worker.stop_removed(&local.shared);
     for (listener, socket) in prepared.sockets {
         worker.accept(listener, socket);
@@ -220,6 +235,19 @@ fn commit(
 impl Worker {
     pub(super) fn snapshot(&self) -> Rc<LocalSnapshot> {
         Rc::clone(&self.snapshot.borrow())
+    }
+
+    /// The cluster a plugin calls: one of the plan that serves, or of the one being prepared, whose
+    /// plugins may call while they are configured.
+    pub(super) fn callout_cluster(&self, name: &str) -> Option<Arc<Cluster>> {
+        let serving = self.snapshot().shared.clusters.get(name).cloned();
+        serving.or_else(|| self.preparing.borrow().as_ref()?.clusters.get(name).cloned())
+    }
+
+    /// Plugins may call the clusters of the plan that serves, and no others.
+    fn allow_callouts(&self) {
+        let names = self.snapshot().shared.clusters.keys().cloned().collect();
+        self.environment.callouts.set_clusters(names);
     }
 
     pub(super) fn count_request(&self) {
@@ -235,8 +263,9 @@ impl Worker {
     fn accept(self: &Rc<Self>, listener: Arc<Listener>, socket: TcpListener) {
         let (drain, draining) = watch::channel(false);
         let (bind, name) = (listener.bind, Arc::clone(&listener.name));
-        self.accepting.borrow_mut().insert(bind, Accepting { name, drain });
-        tokio::task::spawn_local(listener::accept(Rc::clone(self), socket, listener, draining));
+        let accepting = listener::accept(Rc::clone(self), socket, listener, draining);
+        let task = tokio::task::spawn_local(accepting);
+        self.accepting.borrow_mut().insert(bind, Accepting { name, drain, task });
     }
 
     /// Whether a socket of this listener is open. Under another name it is another listener.
@@ -261,8 +290,14 @@ impl Worker {
     }
 
     async fn drain(&self) {
-        for (_, accepting) in self.accepting.borrow_mut().drain() {
+        let accepting = self.accepting.take().into_values();
+        let told = accepting.map(|accepting| {
             accepting.drain.send_replace(true);
+            accepting.task
+        });
+        for task in told.collect::<Vec<_>>() {
+            // Connections that wait to be accepted are requests on their way.
+            let _ = task.await;
         }
         while self.open.get() > 0 {
             self.closed.notified().await;

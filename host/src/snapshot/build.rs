@@ -157,21 +157,28 @@ impl Builder<'_> {
 
     fn try_module(&self, module: &Arc<Module>, filters: &[&FilterRef]) -> Vec<BuildError> {
         let plugin = module.plugin.to_string();
-        let vm = match Vm::start(module, self.canary.clone()) {
-            Ok(vm) => vm,
-            Err(error) => return vec![BuildError::Plugin { plugin, error }],
-        };
-        let configure = |filter: &&FilterRef| {
-            let spec =
-                RootSpec { name: filter.name.as_str().into(), config: Arc::clone(&filter.config) };
-            let error = vm.borrow_mut().root(&spec).err()?;
-            Some(BuildError::Configure {
-                plugin: plugin.clone(),
-                filter: filter.name.clone(),
-                error,
-            })
-        };
-        filters.iter().filter_map(configure).collect()
+        let mut errors = Vec::new();
+        let mut living = None;
+        for filter in filters {
+            // Not in one that an earlier configuration killed: that says nothing about this one.
+            let started = living.take().map_or_else(|| Vm::start(module, self.canary.clone()), Ok);
+            let vm = match started {
+                Ok(vm) => vm,
+                Err(error) => {
+                    errors.push(BuildError::Plugin { plugin, error });
+                    return errors;
+                }
+            };
+            let name = filter.name.as_str().into();
+            let spec = RootSpec { name, config: Arc::clone(&filter.config) };
+            let tried = vm.borrow_mut().root(&spec);
+            if let Err(error) = tried {
+                let (plugin, filter) = (plugin.clone(), filter.name.clone());
+                errors.push(BuildError::Configure { plugin, filter, error });
+            }
+            living = Some(vm).filter(|vm| !vm.borrow().is_dead());
+        }
+        errors
     }
 }
 

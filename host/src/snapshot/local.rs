@@ -64,9 +64,9 @@ impl LocalSnapshot {
         self.plugins.values().for_each(|vms| vms.trim());
     }
 
-    /// The VMs that `vm` belongs to, while streams are given it.
+    /// The VMs that `vm` belongs to, while streams are given them.
     pub fn owner(&self, vm: &Rc<SharedVm>) -> Option<&Rc<Vms>> {
-        self.plugins.values().find(|vms| vms.is_current(vm))
+        self.plugins.values().find(|vms| vms.owns(vm))
     }
 }
 

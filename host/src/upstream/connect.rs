@@ -8,6 +8,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
 use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -42,8 +43,10 @@ pub async fn connect(
         .await
         .map_err(UpstreamError::Reset)?;
     tokio::task::spawn_local(async move {
+        let mut driver = pin!(driver);
         // Its end reaches the request in flight, which reports it.
-        let _ = driver.await;
+        let _ = driver.as_mut().await;
+        // Before the socket is closed and its address is free for others.
         drop(registered);
     });
     Ok(Connection { sender, peer, local })

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 
 /// The workload an outbound listener acts for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// SPIFFE URI.
     pub principal: Option<Arc<str>>,
@@ -24,7 +24,7 @@ struct Table {
     /// Where this process listens for the workloads it stands for.
     inbound: BTreeSet<SocketAddr>,
     /// Local addresses of connections this process opened to those.
-    callers: BTreeMap<SocketAddr, Identity>,
+    callers: BTreeMap<SocketAddr, Arc<Identity>>,
 }
 
 /// One per process. Taken when a connection opens or closes, never per request.
@@ -41,11 +41,18 @@ pub struct Peers {
 pub struct Registered {
     peers: Peers,
     local: SocketAddr,
+    identity: Arc<Identity>,
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.peers.with(|table| table.callers.remove(&self.local));
+        self.peers.with(|table| {
+            // The kernel may have given the address to a later connection of ours, which keeps it.
+            let present = table.callers.get(&self.local);
+            if present.is_some_and(|present| Arc::ptr_eq(present, &self.identity)) {
+                table.callers.remove(&self.local);
+            }
+        });
     }
 }
 
@@ -62,12 +69,13 @@ impl Peers {
 
     /// Says who will call from `local`; before connecting, so that the other end finds it.
     pub fn register(&self, local: SocketAddr, identity: Identity) -> Registered {
-        self.with(|table| table.callers.insert(local, identity));
-        Registered { peers: self.clone(), local }
+        let identity = Arc::new(identity);
+        self.with(|table| table.callers.insert(local, Arc::clone(&identity)));
+        Registered { peers: self.clone(), local, identity }
     }
 
     /// Who calls from `peer`, when it is this process.
-    pub fn caller(&self, peer: SocketAddr) -> Option<Identity> {
+    pub fn caller(&self, peer: SocketAddr) -> Option<Arc<Identity>> {
         self.with(|table| table.callers.get(&peer).cloned())
     }
 

@@ -8,7 +8,6 @@ use crate::plan::cluster::Address;
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Idle connections kept for one endpoint at most.
@@ -22,7 +21,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     address: Address,
-    principal: Option<Arc<str>>,
+    /// Not the principal alone: workloads without one, or that share one, are told apart too.
+    identity: Option<Identity>,
 }
 
 struct Idle {
@@ -70,8 +70,7 @@ impl Pools {
         endpoint: &Endpoint,
         identity: Option<&Identity>,
     ) -> Result<Lease, UpstreamError> {
-        let principal = identity.and_then(|identity| identity.principal.clone());
-        let key = Key { address: endpoint.address.clone(), principal };
+        let key = Key { address: endpoint.address.clone(), identity: identity.cloned() };
         while let Some(connection) = self.pop(&key) {
             // One that is still taking a request whose answer came early is given up: nobody may
             // wait for another's upload.

@@ -8,8 +8,8 @@
 use super::module::ContentHash;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -47,7 +47,7 @@ impl Cache {
         hash: ContentHash,
     ) -> Option<wasmtime::Module> {
         let path = self.path(engine, hash);
-        let bytes = fs::read(&path).ok()?;
+        let bytes = read_own(&path)?;
         let (digest, code) = bytes.split_at_checked(64)?;
         if ContentHash::of(code).to_string().as_bytes() != digest {
             tracing::warn!(entry = %path.display(), "damaged cache entry, compiling again");
@@ -85,7 +85,10 @@ impl Cache {
 
     fn write(&self, path: &Path, code: &[u8]) -> io::Result<()> {
         let aside = self.folder.join(format!(".{}-{:x}", std::process::id(), fastrand::u64(..)));
-        let written = fs::File::create_new(&aside).and_then(|mut file| {
+        // Whatever the umask: others may be allowed to enter the folder.
+        let mut options = fs::File::options();
+        let opened = options.write(true).create_new(true).mode(0o600).open(&aside);
+        let written = opened.and_then(|mut file| {
             file.write_all(ContentHash::of(code).to_string().as_bytes())?;
             file.write_all(code)?;
             fs::rename(&aside, path)
@@ -124,6 +127,20 @@ impl Cache {
             }
         }
     }
+}
+
+/// Bytes of an entry that nobody else could have written.
+fn read_own(path: &Path) -> Option<Vec<u8>> {
+    let mut file = fs::File::open(path).ok()?;
+    let metadata = file.metadata().ok()?;
+    let folder = path.parent().and_then(|folder| fs::metadata(folder).ok())?;
+    if metadata.uid() != folder.uid() || metadata.permissions().mode() & 0o022 != 0 {
+        tracing::warn!(entry = %path.display(), "cache entry that others may write, compiling again");
+        return None;
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// User id that files made here get: ours.

@@ -63,7 +63,10 @@ pub(super) fn write(
     ptr: u32,
     bytes: &[u8],
 ) -> Result<(), Status> {
-    let (data, _) = split(caller)?;
+    put(split(caller)?.0, ptr, bytes)
+}
+
+fn put(data: &mut [u8], ptr: u32, bytes: &[u8]) -> Result<(), Status> {
     let range = ptr as usize..(ptr as usize).saturating_add(bytes.len());
     data.get_mut(range).ok_or(Status::InvalidMemoryAccess)?.copy_from_slice(bytes);
     Ok(())
@@ -103,9 +106,10 @@ pub(super) fn return_bytes(
         if ptr == 0 {
             return Err(Status::InvalidMemoryAccess.into());
         }
-        write(caller, ptr, bytes)?;
     }
-    write_u32(caller, out_ptr, ptr)?;
-    write_u32(caller, out_len, len)?;
-    Ok(())
+    // The allocator may have grown the memory: only now is it known where it is.
+    let (data, _) = split(caller)?;
+    put(data, ptr, bytes)?;
+    put(data, out_ptr, &ptr.to_le_bytes())?;
+    Ok(put(data, out_len, &len.to_le_bytes())?)
 }

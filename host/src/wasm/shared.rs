@@ -10,6 +10,10 @@ use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 use weir_abi::Status;
 
+/// Queues of one plugin at most, and bytes of a queue's name: both stay for the life of the process.
+const QUEUES_MAX: usize = 256;
+const QUEUE_NAME_BYTES_MAX: usize = 1024;
+
 /// One per process, in every environment.
 #[derive(Default)]
 pub struct Shared {
@@ -97,18 +101,27 @@ impl Shared {
     }
 
     /// The queue's token; the caller's inbox hears of its items from now on.
-    pub(super) fn register(&self, namespace: &Arc<str>, name: Vec<u8>, inbox: &Arc<Inbox>) -> u32 {
+    pub(super) fn register(
+        &self,
+        namespace: &Arc<str>,
+        name: Vec<u8>,
+        inbox: &Arc<Inbox>,
+    ) -> Result<u32, Status> {
         self.with(|state| {
             if let Some(index) = state.find(namespace, &name) {
                 if let Some(queue) = state.queues.get_mut(index) {
                     queue.inbox = Arc::clone(inbox);
                 }
-                return token(index);
+                return Ok(token(index));
+            }
+            let owned = state.queues.iter().filter(|queue| queue.namespace == *namespace).count();
+            if owned >= QUEUES_MAX || name.len() > QUEUE_NAME_BYTES_MAX {
+                return Err(Status::InternalFailure);
             }
             let namespace = Arc::clone(namespace);
             let (items, inbox) = (VecDeque::new(), Arc::clone(inbox));
             state.queues.push(Queue { namespace, name, items, inbox });
-            token(state.queues.len() - 1)
+            Ok(token(state.queues.len() - 1))
         })
     }
 

@@ -55,6 +55,8 @@ pub(super) struct VmState {
     pub(super) done: Vec<u32>,
     /// Root contexts that asked for ticks.
     pub(super) ticking: Vec<u32>,
+    /// Root contexts that registered a queue.
+    pub(super) listening: Vec<u32>,
     pub(super) metrics: MetricTable,
     /// Ticks and queues of its roots are the root VM's.
     pub(super) pooled: bool,

@@ -6,6 +6,7 @@ use super::environment::Environment;
 use super::limits::{CpuMeter, FailureBudget, LogBudget};
 use super::memory;
 use super::module::Module;
+use super::shared::Shared;
 use super::vm::{RootSpec, Vm};
 use super::vms::Vms;
 use crate::exchange::attributes::{Attributes, Connection, Direction};
@@ -156,12 +157,10 @@ fn a_dead_vm_is_never_entered_again_and_replaced() {
     assert_eq!(error.kind(), "trap");
     assert!(error.to_string().starts_with("proxy_on_request_headers trapped"), "{error}");
     assert_eq!(vm.borrow_mut().open_stream(context, &exchange(), 0).unwrap_err().kind(), "dead");
-    assert!(vms.is_current(&vm));
-    assert!(vms.failed(&error, Some(&vm)));
-    assert!(!vms.is_current(&vm));
-    assert!(!vms.failed(&VmError::Dead, Some(&vm)), "its death was told before");
+    assert!(vms.failed(&error));
+    assert!(!vms.failed(&VmError::Dead), "its death was told before");
     let (fresh, _) = vms.lease(&root.spec).unwrap();
-    assert!(!fresh.borrow().is_dead());
+    assert!(!fresh.borrow().is_dead() && vms.owns(&fresh));
 }
 
 #[test]
@@ -172,7 +171,7 @@ fn failures_that_cost_too_much_hold_a_plugin_back() {
         let (vm, context) = vms.lease(&root.spec)?;
         let stream = vm.borrow_mut().open_stream(context, &exchange(), 0)?;
         let error = vm.borrow_mut().on_headers(stream, StreamType::HttpRequest, 0, true);
-        vms.failed(&error.unwrap_err(), Some(&vm));
+        vms.failed(&error.unwrap_err());
         Ok::<(), VmError>(())
     };
     // A short callback counts as one millisecond.
@@ -183,6 +182,36 @@ fn failures_that_cost_too_much_hold_a_plugin_back() {
     ELAPSED.set(Duration::from_millis(40));
     let restarts = (0..1000).take_while(|_| trap().is_ok()).count();
     assert!((9..=11).contains(&restarts), "{restarts}");
+}
+
+#[test]
+fn streams_that_kill_pooled_vms_as_they_open_hold_the_plugin_back() {
+    let create = "(if (local.get 1) (then unreachable))";
+    let pooled = r#"(func (export "weir_isolation_pool"))"#;
+    let vms = vms_of(&Plugin::new().on("proxy_on_context_create", create).item(pooled));
+    let root = vms.root(spec("a"));
+    let trap = || {
+        let (lease, context) = vms.lease_stream(&root.spec)?;
+        let opened = lease.borrow_mut().open_stream(context, &exchange(), 0);
+        drop(lease);
+        vms.failed(&opened.unwrap_err());
+        Ok::<(), VmError>(())
+    };
+    let opened = (0..1000).take_while(|_| trap().is_ok()).count();
+    assert!((249..=251).contains(&opened), "{opened}");
+    assert_eq!(trap().unwrap_err().kind(), "held_back");
+    assert_eq!(vms.count(), 1, "none is left but the root VM");
+}
+
+#[test]
+fn queues_of_a_plugin_have_a_limit() {
+    let (shared, inbox) = (Shared::default(), Arc::default());
+    let register = |name: &str| shared.register(&"p".into(), name.into(), &inbox);
+    let granted = (0..1000).take_while(|name| register(&name.to_string()).is_ok()).count();
+    assert_eq!(granted, 256);
+    assert_eq!(register("0"), Ok(1), "one that is there is found");
+    assert!(shared.register(&"q".into(), "0".into(), &inbox).is_ok());
+    assert!(shared.register(&"q".into(), vec![b'x'; 2000], &inbox).is_err());
 }
 
 #[test]

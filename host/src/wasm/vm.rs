@@ -124,6 +124,7 @@ impl Vm {
             pending_done: Vec::new(),
             done: Vec::new(),
             ticking: Vec::new(),
+            listening: Vec::new(),
             metrics: allowance.metrics,
             pooled: false,
             next_timer: 1,
@@ -184,17 +185,23 @@ impl Vm {
         self.last_cpu
     }
 
-    /// Configurations whose root context asked for ticks.
-    pub(super) fn ticking_roots(&self) -> Vec<RootSpec> {
+    /// Whether this VM has the root context of a configuration.
+    pub(super) fn has_root(&self, spec: &RootSpec) -> bool {
+        self.roots.contains_key(&spec.config)
+    }
+
+    /// Configurations whose root context asked for ticks or listens to a queue.
+    pub(super) fn running_roots(&self) -> Vec<RootSpec> {
         let state = self.store.data();
-        let ticking = self.roots.iter().filter(|(_, root)| state.ticking.contains(root));
+        let runs = |root| state.ticking.contains(root) || state.listening.contains(root);
+        let running = self.roots.iter().filter(|(_, root)| runs(root));
         let spec = |(config, root): (&Arc<str>, &u32)| match state.contexts.get(root) {
             Some(ContextState::Root { name }) => {
                 Some(RootSpec { name: Arc::clone(name), config: Arc::clone(config) })
             }
             _ => None,
         };
-        ticking.filter_map(spec).collect()
+        running.filter_map(spec).collect()
     }
 
     /// The root context of a configuration, created and configured when this VM first needs it.
@@ -405,6 +412,7 @@ impl Vm {
         if state.ticking.contains(&context) {
             state.set_tick(context, None);
         }
+        state.listening.retain(|listening| *listening != context);
         let cpu = self.module.limits.callback_cpu_max;
         let deleted = match self.callbacks.delete.clone() {
             Some(callback) => self.call(context, ("proxy_on_delete", cpu), &callback, context),

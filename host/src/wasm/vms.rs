@@ -50,7 +50,7 @@ pub struct Vms {
     environment: Environment,
     current: RefCell<Rc<SharedVm>>,
     pool: Pool,
-    /// Pooled VMs that died and were not made up for.
+    /// Pooled VMs that died, or did not start, and were not made up for.
     lost: Cell<u32>,
     /// Configurations in use.
     roots: RefCell<FxHashMap<Arc<str>, Weak<Root>>>,
@@ -94,16 +94,17 @@ impl Vms {
         self.roots.borrow().len()
     }
 
-    /// Whether `vm` is the one that streams are given.
-    pub fn is_current(&self, vm: &Rc<SharedVm>) -> bool {
-        Rc::ptr_eq(&self.current.borrow(), vm)
+    /// Whether `vm` runs this module: the root VM, one before it, or a pooled one.
+    pub fn owns(&self, vm: &Rc<SharedVm>) -> bool {
+        Arc::ptr_eq(&self.module, vm.borrow().module())
     }
 
-    /// A callback failed: counts it in `weir_plugin_failures_total` and replaces a dead VM.
+    /// A callback failed: counts it in `weir_plugin_failures_total` and replaces a dead root VM. A
+    /// pooled one is made up for when it comes back.
     ///
-    /// `vm` is the one it happened in, if there was one. `true` when this failure should be written
-    /// down; that it happened to a stream of a VM that was dead before was told with its death.
-    pub fn failed(&self, error: &VmError, vm: Option<&Rc<SharedVm>>) -> bool {
+    /// `true` when this failure should be written down; that it happened to a stream of a VM that was
+    /// dead before was told with its death.
+    pub fn failed(&self, error: &VmError) -> bool {
         let (plugin, kind) = (&self.module.plugin, error.kind());
         let name = format!("weir_plugin_failures_total{{plugin=\"{plugin}\",kind=\"{kind}\"}}");
         self.environment.registry.counter(&name).add(1);
@@ -118,8 +119,6 @@ impl Vms {
             if let Err(error) = self.replace(&dead) {
                 tracing::error!(plugin = &**plugin, %error, "plugin cannot be restarted");
             }
-        } else if let Some(vm) = vm {
-            self.failures.borrow_mut().charge(now, vm.borrow().last_cpu());
         }
         let grant = self.failure_log.borrow_mut().take(now);
         if grant.suppressed > 0 {
@@ -147,6 +146,15 @@ impl Vms {
             }
             Isolation::Pool => match self.pooled()? {
                 Some(lease) => {
+                    // Its ticks and queues are the root VM's, which has not made it yet if there are
+                    // very many. This stream does not depend on them.
+                    if !lease.borrow().has_root(spec)
+                        && let Err(error) = self.lease(spec)
+                        && self.failed(&error)
+                    {
+                        let plugin = &*self.module.plugin;
+                        tracing::warn!(plugin, filter = &*spec.name, %error, "plugin failed");
+                    }
                     let root = lease.borrow_mut().root(spec)?;
                     Ok((lease, root))
                 }
@@ -170,8 +178,12 @@ impl Vms {
 
     /// A pooled VM, made now if none is free; `None` when the pool is exhausted.
     fn pooled(self: &Rc<Self>) -> Result<Option<Lease>, VmError> {
-        if let Some(vm) = self.pool.take() {
-            return Ok(Some(Lease::pooled(vm, self)));
+        while let Some(vm) = self.pool.take() {
+            if !vm.borrow().is_dead() {
+                return Ok(Some(Lease::pooled(vm, self)));
+            }
+            // It died while nobody had it: in the answer to a call, or saying good-bye.
+            self.lose(&vm);
         }
         let clock = self.environment.monotonic_clock;
         let making_up = self.lost.get() > 0;
@@ -183,34 +195,44 @@ impl Vms {
         }
         let started = (self.environment.cpu_clock)();
         let vm = Vm::start(&self.module, self.environment.clone());
-        let vm = vm.inspect_err(|_| self.pool.shrink())?;
-        vm.borrow_mut().set_pooled();
-        if making_up {
-            self.lost.set(self.lost.get() - 1);
+        if making_up || vm.is_err() {
             let cost = (self.environment.cpu_clock)().saturating_sub(started);
             self.failures.borrow_mut().charge(clock(), cost);
         }
+        if vm.is_err() {
+            self.pool.shrink();
+        }
+        let lost = self.lost.get();
+        self.lost.set(if vm.is_err() { lost.saturating_add(1) } else { lost.saturating_sub(1) });
+        let vm = vm?;
+        vm.borrow_mut().set_pooled();
         Ok(Some(Lease::pooled(vm, self)))
     }
 
     /// A pooled VM's stream is over.
     fn give_back(&self, vm: &Rc<SharedVm>) {
+        if !vm.borrow().is_dead() {
+            // Configurations given up while this VM was lent. It may die of saying good-bye to them.
+            let roots = self.roots.borrow();
+            let _ = vm.borrow_mut().close_roots_but(|config| roots.contains_key(config));
+        }
         if vm.borrow().is_dead() {
-            self.pool.shrink();
-            self.lost.set(self.lost.get() + 1);
-            return;
+            self.lose(vm);
+        } else {
+            self.pool.put(Rc::clone(vm));
         }
-        // Configurations given up while this VM was lent.
-        let roots = self.roots.borrow();
-        if vm.borrow_mut().close_roots_but(|config| roots.contains_key(config)).is_err() {
-            self.pool.shrink();
-            return;
-        }
-        self.pool.put(Rc::clone(vm));
     }
 
-    /// Starts a VM in place of `dead`, with the root contexts that want ticks; the others come back
-    /// when a stream needs them.
+    /// A pooled VM is dead: what it died of counts as a failure's cost.
+    fn lose(&self, vm: &Rc<SharedVm>) {
+        self.pool.shrink();
+        self.lost.set(self.lost.get().saturating_add(1));
+        let now = (self.environment.monotonic_clock)();
+        self.failures.borrow_mut().charge(now, vm.borrow().last_cpu());
+    }
+
+    /// Starts a VM in place of `dead`, with the root contexts that want ticks or listen to queues;
+    /// the others come back when a stream needs them.
     fn replace(&self, dead: &Rc<SharedVm>) -> Result<Rc<SharedVm>, VmError> {
         let environment = &self.environment;
         let now = (environment.monotonic_clock)();
@@ -221,7 +243,7 @@ impl Vms {
         let restarted = dead.borrow_mut().restart();
         if let Ok(vm) = &restarted {
             self.current.replace(Rc::clone(vm));
-            for spec in dead.borrow().ticking_roots() {
+            for spec in dead.borrow().running_roots() {
                 if let Err(error) = vm.borrow_mut().root(&spec) {
                     let plugin = &*self.module.plugin;
                     tracing::warn!(plugin, filter = &*spec.name, %error, "plugin failed");

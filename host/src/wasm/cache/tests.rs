@@ -69,3 +69,15 @@ fn a_folder_that_others_may_write_to_is_refused() {
     fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o777)).unwrap();
     assert!(Cache::open(folder.0.clone()).is_err());
 }
+
+#[test]
+fn an_entry_that_others_may_write_to_is_compiled_again() {
+    let folder = Folder::new("entry");
+    compile(&folder);
+    let [entry] = folder.entries().try_into().unwrap();
+    let mode = || fs::metadata(&entry).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(), 0o600);
+    fs::set_permissions(&entry, fs::Permissions::from_mode(0o666)).unwrap();
+    compile(&folder);
+    assert_eq!(mode(), 0o600);
+}

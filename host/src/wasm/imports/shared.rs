@@ -88,16 +88,20 @@ fn set(
 
 fn register(caller: &mut Caller<'_, VmState>, name: u32, len: u32, out: u32) -> HostResult {
     let name = read(caller, name, len)?;
-    let state = caller.data();
+    let state = caller.data_mut();
     let environment = &state.environment;
     if state.pooled {
         // The root VM listens; here the queue is only found.
         let token = environment.shared.resolve(&state.plugin, &name);
         return Ok(write_u32(caller, out, token.ok_or(Status::NotFound)?)?);
     }
-    let token = environment.shared.register(&state.plugin, name, &environment.ticks.inbox);
+    let token = environment.shared.register(&state.plugin, name, &environment.ticks.inbox)?;
     let vm = Weak::clone(&state.vm);
-    environment.ticks.listen(token, QueueListener { vm, root: state.root() });
+    let root = state.root();
+    environment.ticks.listen(token, QueueListener { vm, root });
+    if !state.listening.contains(&root) {
+        state.listening.push(root);
+    }
     Ok(write_u32(caller, out, token)?)
 }
 
