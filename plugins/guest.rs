@@ -29,7 +29,7 @@ impl Guests {
         let out_dir = PathBuf::from(variable("OUT_DIR")?);
         let names = crate_folders(&self.folder)
             .map_err(|e| format!("read {}: {e}", self.folder.display()))?;
-        install_target()?;
+        install_target(&out_dir)?;
         let target_dir = out_dir.join("wasm");
         self.build(&target_dir, &names)?;
         let modules = target_dir.join(TARGET).join(self.profile);
@@ -91,7 +91,14 @@ fn crate_folders(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-fn install_target() -> Result<(), String> {
+/// Several crates of a build need the target at the same time, and rustup cannot install it twice at
+/// once: who comes second waits, then finds it.
+fn install_target(out_dir: &Path) -> Result<(), String> {
+    // `OUT_DIR` is `PROFILE/build/CRATE/out`.
+    let shared = out_dir.ancestors().nth(3).unwrap_or(out_dir).join("weir-target.lock");
+    let locked = fs::File::create(&shared).and_then(|file| file.lock().map(|()| file));
+    // Held until this returns.
+    let _lock = locked.map_err(|e| format!("lock {}: {e}", shared.display()))?;
     if has_target()? {
         return Ok(());
     }
