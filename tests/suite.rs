@@ -6,7 +6,6 @@ mod broken_streams;
 mod callout_faults;
 mod callouts;
 mod cli;
-mod demo;
 mod differential;
 mod faults;
 mod gateway_api;

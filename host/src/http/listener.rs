@@ -18,13 +18,19 @@ const BACKLOG: i32 = 1024;
 /// Pause after an accept that failed for want of file descriptors or memory.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 
-/// Binds with `SO_REUSEPORT`: every worker has a socket of its own on the same address.
-pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+/// Binds with `SO_REUSEPORT`: every worker has a socket of its own on the same address. It gets no
+/// connection before [`listen`].
+pub(super) fn bind(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// From now on the kernel gives this socket its share of the connections.
+pub(super) fn listen(socket: Socket) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
 }

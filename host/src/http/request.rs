@@ -77,15 +77,17 @@ pub(super) async fn handle(
         attributes.route_name = Arc::clone(&route.name);
         attributes.virtual_host = Arc::clone(virtual_host);
         attributes.upstream.cluster.clone_from(&route.cluster);
-        // Known to telemetry even if a filter answers before a cluster is asked.
-        let cluster = route.cluster.as_ref().and_then(|name| snapshot.shared.clusters.get(name));
-        attributes.upstream.destination = cluster.map(|cluster| cluster.destination.clone());
     }
 
     // 4. Its chain.
     let chain_id = matched.map_or(listener.unmatched, |matched| matched.route.chain);
     let filters = snapshot.chain(chain_id);
     let bare = filters.is_empty();
+    if !bare && let Some(name) = &attributes.upstream.cluster {
+        // Known to telemetry even if a filter answers before a cluster is asked.
+        let cluster = snapshot.shared.clusters.get(name);
+        attributes.upstream.destination = cluster.map(|cluster| cluster.destination.clone());
+    }
     let exchange = Exchange::new(Message::new(headers), attributes).shared();
     let chain = Chain::new(filters, Rc::clone(&exchange));
     let stream = Stream::new(exchange, chain, Rc::clone(&accepted.worker), Rc::clone(&snapshot));

@@ -18,6 +18,7 @@ use crate::wasm::environment::Environment;
 use crate::wasm::shared::Shared as SharedData;
 use crate::wasm::ticks::TickSchedule;
 use rustc_hash::FxHashMap;
+use socket2::Socket;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
@@ -81,7 +82,7 @@ struct Accepting {
 /// A snapshot this worker could serve, and the sockets it would add.
 struct Prepared {
     local: LocalSnapshot,
-    sockets: Vec<(Arc<Listener>, TcpListener)>,
+    sockets: Vec<(Arc<Listener>, Socket)>,
 }
 
 /// Counts one open connection until dropped.
@@ -228,7 +229,10 @@ fn commit(
     worker.allow_callouts();
     worker.stop_removed(&local.shared);
     for (listener, socket) in prepared.sockets {
-        worker.accept(listener, socket);
+        match listener::listen(socket) {
+            Ok(socket) => worker.accept(listener, socket),
+            Err(error) => tracing::error!(listener = %listener.name, %error, "cannot listen"),
+        }
     }
 }
 

@@ -5,3 +5,4 @@ pub(crate) mod gateway;
 pub(crate) mod grpc_route;
 pub(crate) mod http_route;
 pub(crate) mod reference_grant;
+mod route;

@@ -9,8 +9,8 @@ use crate::policy::resource::Resource;
 pub(super) fn peer_effect(root: &Node) -> String {
     match root.at(&["spec", "mtls", "mode"]).and_then(Node::text) {
         Some("STRICT") => {
-            "connections stay plain text and callers have no mesh identity, so a rule \
-                           about principals or namespaces matches nobody"
+            "connections stay plain text and only callers that this process stands for are \
+             known, so a rule about principals or namespaces matches nobody else"
                 .to_owned()
         }
         _ => "mutual TLS is not terminated".to_owned(),

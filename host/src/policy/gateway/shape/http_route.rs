@@ -1,5 +1,9 @@
 //! Fields of `HTTPRoute.spec`.
 
+use super::route::{
+    BACKEND_REF, EXTENSION_REF, HEADERS, PARENT_REFS, REQUEST_HEADER_MODIFIER, REQUEST_MIRROR,
+    SESSION_PERSISTENCE,
+};
 use crate::policy::shape::{BOOLEAN, Field, Shape, Size, TEXT, Text};
 
 /// `HTTPRoute.spec`.
@@ -32,31 +36,6 @@ static TIMEOUTS: Shape = Shape::Object(
     &[
         Field::new("backendRequest", &Shape::DurationOrZero),
         Field::new("request", &Shape::DurationOrZero),
-    ],
-    &[],
-);
-
-/// `rules[].sessionPersistence`.
-static SESSION_PERSISTENCE: Shape = Shape::Object(
-    &[
-        Field::new("absoluteTimeout", &Shape::DurationOrZero),
-        Field::new("cookie", &COOKIE),
-        Field::new("header", &HEADER),
-        Field::new("type", &Shape::Choice(&["Cookie", "Header"])),
-    ],
-    &[],
-);
-
-/// `rules[].sessionPersistence.header`.
-static HEADER: Shape =
-    Shape::Object(&[Field::new("name", &Shape::Text(Text::Token)).required()], &[]);
-
-/// `rules[].sessionPersistence.cookie`.
-static COOKIE: Shape = Shape::Object(
-    &[
-        Field::new("lifetimeType", &Shape::Choice(&["Permanent", "Session"])),
-        Field::new("name", &Shape::Text(Text::Token)),
-        Field::new("path", &Shape::Text(Text::Length(0, 1024))),
     ],
     &[],
 );
@@ -102,16 +81,6 @@ static MATCHES_PATH: Shape = Shape::Object(
     &[
         Field::new("type", &Shape::Choice(&["Exact", "PathPrefix", "RegularExpression"])),
         Field::new("value", &Shape::Text(Text::Length(0, 1024))),
-    ],
-    &[],
-);
-
-/// `rules[].matches[].headers[]`.
-static HEADERS: Shape = Shape::Object(
-    &[
-        Field::new("name", &Shape::Text(Text::Token)).required(),
-        Field::new("type", &Shape::Choice(&["Exact", "RegularExpression"])),
-        Field::new("value", &Shape::Text(Text::Length(1, 4096))).required(),
     ],
     &[],
 );
@@ -187,44 +156,6 @@ static PATH: Shape = Shape::Object(
     &[],
 );
 
-/// `rules[].backendRefs[].filters[].requestMirror`.
-static REQUEST_MIRROR: Shape = Shape::Object(
-    &[
-        Field::new("backendRef", &BACKEND_REF).required(),
-        Field::new("fraction", &FRACTION),
-        Field::new("percent", &Shape::Integer(0, 100)),
-    ],
-    &[],
-);
-
-/// `rules[].backendRefs[].filters[].requestMirror.fraction`.
-static FRACTION: Shape = Shape::Object(
-    &[
-        Field::new("denominator", &Shape::Integer(1, i64::MAX)),
-        Field::new("numerator", &Shape::Integer(0, i64::MAX)).required(),
-    ],
-    &[],
-);
-
-/// `rules[].backendRefs[].filters[].requestHeaderModifier`.
-static REQUEST_HEADER_MODIFIER: Shape = Shape::Object(
-    &[
-        Field::new("add", &Shape::List(&ADD, Size(0, 16))),
-        Field::new("remove", &Shape::List(&TEXT, Size(0, 16))),
-        Field::new("set", &Shape::List(&ADD, Size(0, 16))),
-    ],
-    &[],
-);
-
-/// `rules[].backendRefs[].filters[].requestHeaderModifier.add[]`.
-static ADD: Shape = Shape::Object(
-    &[
-        Field::new("name", &Shape::Text(Text::Token)).required(),
-        Field::new("value", &Shape::Text(Text::Length(1, 4096))).required(),
-    ],
-    &[],
-);
-
 /// `rules[].backendRefs[].filters[].externalAuth`.
 static EXTERNAL_AUTH: Shape = Shape::Object(
     &[
@@ -255,28 +186,6 @@ static GRPC: Shape =
 static FORWARD_BODY: Shape =
     Shape::Object(&[Field::new("maxSize", &Shape::Integer(0, i64::MAX))], &[]);
 
-/// `rules[].backendRefs[].filters[].externalAuth.backendRef`.
-static BACKEND_REF: Shape = Shape::Object(
-    &[
-        Field::new("group", &Shape::Text(Text::ApiGroup)),
-        Field::new("kind", &Shape::Text(Text::KindName)),
-        Field::new("name", &Shape::Text(Text::Length(1, 253))).required(),
-        Field::new("namespace", &Shape::Text(Text::Length(1, 63))),
-        Field::new("port", &Shape::Integer(1, 65535)),
-    ],
-    &[],
-);
-
-/// `rules[].backendRefs[].filters[].extensionRef`.
-static EXTENSION_REF: Shape = Shape::Object(
-    &[
-        Field::new("group", &Shape::Text(Text::ApiGroup)).required(),
-        Field::new("kind", &Shape::Text(Text::KindName)).required(),
-        Field::new("name", &Shape::Text(Text::Length(1, 253))).required(),
-    ],
-    &[],
-);
-
 /// `rules[].backendRefs[].filters[].cors`.
 static CORS: Shape = Shape::Object(
     &[
@@ -295,19 +204,6 @@ static CORS: Shape = Shape::Object(
         Field::new("allowOrigins", &Shape::List(&Shape::Text(Text::Length(1, 253)), Size(0, 64))),
         Field::new("exposeHeaders", &Shape::List(&Shape::Text(Text::Token), Size(0, 64))),
         Field::new("maxAge", &Shape::Integer(1, i64::MAX)),
-    ],
-    &[],
-);
-
-/// `parentRefs[]`.
-static PARENT_REFS: Shape = Shape::Object(
-    &[
-        Field::new("group", &Shape::Text(Text::ApiGroup)),
-        Field::new("kind", &Shape::Text(Text::KindName)),
-        Field::new("name", &Shape::Text(Text::Length(1, 253))).required(),
-        Field::new("namespace", &Shape::Text(Text::Length(1, 63))),
-        Field::new("port", &Shape::Integer(1, 65535)),
-        Field::new("sectionName", &Shape::Text(Text::Host)),
     ],
     &[],
 );
