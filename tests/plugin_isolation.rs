@@ -128,3 +128,19 @@ fn while_some_requests_crash_the_plugin_every_other_one_is_answered() {
     }
     crashing.join().unwrap();
 }
+
+#[test]
+fn reading_headers_allocates_nothing_in_a_filter_of_the_sdk() {
+    let policy = POLICY.replace(r#"config: """#, "config: {}");
+    let proxy = Proxy::with(&policy).plugin("x.wasm", weir_fixtures::guest("frugal")).origin("v1");
+    let proxy = proxy.start();
+    let ask = || proxy.request("GET", "/").header("user-agent", "test").header("x-user", "alice");
+    ask().send().assert_status(200);
+    assert!(proxy.metric("frugal_allocations") > 0, "start-up allocates, so the counter counts");
+    // The first streams make room for contexts.
+    for _ in 0..20 {
+        ask().send().assert_status(200);
+    }
+    assert_eq!(proxy.metric("frugal_allocations"), 0);
+    wait_until("both sides were read", || proxy.metric("frugal_header_bytes") > 9);
+}
